@@ -1,0 +1,282 @@
+"""The settings: one frozen dataclass, read from flags, environment and file, each value with its origin.
+
+A field is a setting: its name, type, default and help stand once, below. From the name follow the file's key
+(`max_body`), the environment variable (`CLAUDE_PROXY_MAX_BODY`) and the flag (`--max-body`). Flags win over
+the environment, the environment over the file, the file over the defaults. Nothing is read from the current
+directory: a project that one happens to stand in must not be able to redirect a credential.
+"""
+
+import dataclasses
+import difflib
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from claude_proxy.errors import ConfigError
+
+APP = "claude-proxy"
+ENV_PREFIX = "CLAUDE_PROXY_"
+ANTHROPIC_BASE_URL = "https://api.anthropic.com"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+Origin = Literal["flag", "environment", "file", "default"]
+
+
+def _setting(default: Any, help_text: str, *, env: str | None = None) -> Any:
+    return field(default=default, metadata={"help": help_text, "env": env})
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of one run. Times are seconds, sizes are bytes."""
+
+    host: str = _setting("127.0.0.1", "address to listen on; only loopback addresses are accepted")
+    port: int = _setting(8000, "TCP port to listen on; 0 takes a free one")
+    base_url: str = _setting(
+        ANTHROPIC_BASE_URL, "where the Messages API is; https, or http to loopback", env="ANTHROPIC_BASE_URL"
+    )
+    simulator: bool = _setting(False, "answer from the built-in simulator: no account, no cost, no Claude")
+    aliases: Mapping[str, str] = _setting(MappingProxyType({}), 'further model names, as a table: `gpt-4o = "sonnet"`')
+    max_tokens: int = _setting(0, "upper bound for max_tokens; 0 leaves it to the model")
+    reasoning_text: bool = _setting(True, "return the model's thinking as `reasoning_content`")
+    prompt_caching: bool = _setting(True, "ask for automatic prompt caching, which OpenAI clients expect")
+    strict: bool = _setting(False, "refuse what cannot be translated (400) instead of warning about it")
+    allowed_hosts: tuple[str, ...] = _setting(
+        (), "further values of the Host header that may come in, beside localhost, 127.0.0.1 and [::1]"
+    )
+    max_body: int = _setting(32 * 1024 * 1024, "largest request body accepted; upstream's own limit is 32 MB")
+    connect_timeout: float = _setting(10.0, "how long connecting to upstream may take")
+    read_timeout: float = _setting(600.0, "how long upstream may stay silent, before and between its bytes")
+    drain_timeout: float = _setting(30.0, "how long running answers may go on after `stop`")
+    models_ttl: float = _setting(600.0, "how long upstream's list of models is kept")
+    log_level: str = _setting("info", "how much to log: debug, info, warning or error")
+    log_format: Literal["text", "json"] = _setting("text", "how a log line looks: text or json")
+
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
+
+    def origin(self, name: str) -> Origin:
+        """Where the value of setting `name` came from."""
+        return self.origins.get(name, "default")
+
+    @property
+    def upstream_is_anthropic(self) -> bool:
+        return urlsplit(self.base_url).hostname == urlsplit(ANTHROPIC_BASE_URL).hostname
+
+    @property
+    def upstream_is_loopback(self) -> bool:
+        return is_loopback(urlsplit(self.base_url).hostname or "")
+
+
+SETTINGS: tuple[dataclasses.Field[Any], ...] = tuple(
+    item for item in dataclasses.fields(Config) if item.name != "origins"
+)
+_BY_NAME = {item.name: item for item in SETTINGS}
+
+
+def environment_names(name: str) -> tuple[str, ...]:
+    """The environment variables that set `name`, the strongest first."""
+    other = _BY_NAME[name].metadata["env"]
+    return (ENV_PREFIX + name.upper(), *([other] if other else []))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine and nothing else: localhost, 127.0.0.0/8 or ::1."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def load(
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    file: Path | None = None,
+) -> Config:
+    """The settings in force. A flag that is `None` was not given; a missing `file` is an empty one.
+
+    Raises ConfigError naming the setting, its origin and what would be accepted.
+    """
+    values: dict[str, object] = {}
+    origins: dict[str, Origin] = {}
+
+    def take(name: str, value: object, origin: Origin, where: str) -> None:
+        values[name] = _converted(name, value, where)
+        origins[name] = origin
+
+    for name, value in _file_values(file).items():
+        take(name, value, "file", f"{name} in {file}")
+    for name in _BY_NAME:
+        for variable in reversed(environment_names(name)):
+            if environ.get(variable):
+                take(name, environ[variable], "environment", variable)
+    for name, value in flags.items():
+        if value is not None:
+            take(name, value, "flag", "--" + name.replace("_", "-"))
+    config = Config(**values, origins=origins)  # type: ignore[arg-type] # converted above, field by field
+    _check(config)
+    return config
+
+
+def _file_values(file: Path | None) -> dict[str, object]:
+    if file is None:
+        return {}
+    try:
+        data = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as exc:
+        raise ConfigError(f"cannot read {file}: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{file} is not valid TOML: {exc}") from exc
+    for key in data:
+        if key not in _BY_NAME:
+            close = difflib.get_close_matches(key, _BY_NAME, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else "`claude-proxy config` lists every setting"
+            raise ConfigError(f"unknown setting `{key}` in {file}", hint=hint)
+    return data
+
+
+def _converted(name: str, value: object, where: str) -> object:
+    default = _BY_NAME[name].default
+    match default, value:
+        case bool(), bool():
+            return value
+        case bool(), str():
+            return _boolean(value, where)
+        case int(), int() if not isinstance(value, bool):
+            return value
+        case float(), float() | int() if not isinstance(value, bool):
+            return float(value)
+        case str(), str():
+            return value
+        case int() | float(), str():
+            return _number(type(default), value, where)
+        case tuple(), str():
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        case tuple(), list() | tuple() if all(isinstance(part, str) for part in value):
+            return tuple(value)
+        case Mapping(), Mapping() if all(isinstance(part, str) for part in value.values()):
+            return MappingProxyType(dict(value))
+        case Mapping(), str():
+            return MappingProxyType(_pairs(value, where))
+    raise ConfigError(f"{where} must be {_wanted(default)}, not {value!r}")
+
+
+def _boolean(value: str, where: str) -> bool:
+    words = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }
+    try:
+        return words[value.lower()]
+    except KeyError:
+        raise ConfigError(f"{where} must be true or false, not {value!r}") from None
+
+
+def _number(kind: type[int | float], value: str, where: str) -> int | float:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigError(f"{where} must be {_wanted(kind())}, not {value!r}") from None
+
+
+def _pairs(value: str, where: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    if not all(middle for _, middle, _ in pairs):
+        raise ConfigError(f"{where} must look like `name=model,name=model`, not {value!r}")
+    return {left.strip(): right.strip() for left, _, right in pairs}
+
+
+def _wanted(default: object) -> str:
+    match default:
+        case bool():
+            return "true or false"
+        case int():
+            return "a whole number"
+        case float():
+            return "a number of seconds"
+        case str():
+            return "text"
+        case tuple():
+            return "a list of texts"
+        case _:
+            return "a table of texts"
+
+
+def _check(config: Config) -> None:
+    if not is_loopback(config.host):
+        raise ConfigError(
+            f"host {config.host!r} is not a loopback address",
+            hint="this port is a door to your account; use 127.0.0.1, ::1 or localhost",
+        )
+    if not 0 <= config.port <= 65535:
+        raise ConfigError(f"port {config.port} is not between 0 and 65535")
+    url = urlsplit(config.base_url)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
+        raise ConfigError(f"base_url {config.base_url!r} is not an http(s) address")
+    if url.scheme == "http" and not is_loopback(url.hostname):
+        raise ConfigError(
+            f"base_url {config.base_url!r} would send your credential unencrypted",
+            hint="use https; http is for loopback addresses only",
+        )
+    if config.log_level.lower() not in LOG_LEVELS:
+        raise ConfigError(f"log_level {config.log_level!r} is not one of {', '.join(LOG_LEVELS)}")
+    if config.log_format not in ("text", "json"):
+        raise ConfigError(f"log_format {config.log_format!r} is not one of text, json")
+    for name in ("max_tokens", "max_body", "connect_timeout", "read_timeout", "drain_timeout", "models_ttl"):
+        if getattr(config, name) < 0:
+            raise ConfigError(f"{name} must not be negative")
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where this program keeps its own files. Directories are made 0700, when something is first written."""
+
+    config_file: Path
+    state: Path
+    runtime: Path
+
+    @property
+    def log_file(self) -> Path:
+        return self.state / "claude-proxy.log"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.runtime / "claude-proxy.pid"
+
+
+def paths() -> Paths:
+    """The places for this user, by the platform's own rules (XDG on Linux, ~/Library on macOS)."""
+    dirs = platformdirs.PlatformDirs(APP, appauthor=False)
+    runtime = Path(dirs.user_runtime_dir)
+    if os.name == "posix" and not _is_ours(runtime.parent):
+        # No session directory (cron, a container, su): /run/user/UID is absent and not ours to make.
+        runtime = Path(dirs.user_state_dir) / "run"
+    return Paths(
+        config_file=Path(dirs.user_config_dir) / "config.toml",
+        state=Path(dirs.user_state_dir),
+        runtime=runtime,
+    )
+
+
+def _is_ours(directory: Path) -> bool:
+    try:
+        return directory.stat().st_uid == os.getuid() and os.access(directory, os.W_OK)
+    except OSError:
+        return False

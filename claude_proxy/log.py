@@ -1,0 +1,94 @@
+"""Logging: where lines go, how they look, and the net that keeps secrets out of them."""
+
+import json
+import logging
+import logging.handlers
+import os
+import re
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Literal
+
+LogFormat = Literal["text", "json"]
+
+# Every Anthropic secret starts like this (API key, OAuth access and refresh token); the rest of the line may
+# hold another one, so only the token itself is replaced. See spec of the CLI's store for the prefixes.
+_SECRET = re.compile(r"sk-ant-[A-Za-z0-9]+-[A-Za-z0-9_\-]+|(?i:(?<=bearer )[A-Za-z0-9._~+/\-]{12,}=*)")
+# C0 (tab excepted), DEL and C1: what a terminal could act on, or a forged line could start with.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
+MAX_LOG_BYTES = 10 * 1024 * 1024
+KEPT_LOGS = 3
+
+
+def redacted(text: str) -> str:
+    """`text` with anything that looks like an Anthropic secret replaced by `sk-ant-***`."""
+    return _SECRET.sub("sk-ant-***", text)
+
+
+def one_line(text: str) -> str:
+    """`text` with control characters escaped, so that foreign input cannot forge a line of ours."""
+    return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+class _TextFormatter(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class names it
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        fields = record.__dict__.get("fields")
+        if isinstance(fields, dict):
+            line.update(fields)
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return redacted(json.dumps(line, ensure_ascii=False, default=str))
+
+
+class _RotatingFile(logging.handlers.RotatingFileHandler):
+    """A log file that is 0600 from its first byte, and that never stops the daemon when the disk is full."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(
+            self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o600
+        )
+        return TextIOWrapper(
+            os.fdopen(descriptor, "ab"), encoding=self.encoding, errors="backslashreplace", line_buffering=True
+        )
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class names it
+        """A line that cannot be written is lost; the request it speaks of is not."""
+
+
+def set_up(level: str, *, style: LogFormat = "text", file: Path | None = None) -> None:
+    """Send the whole program's log to `file`, or to stderr when there is none; replaces earlier handlers."""
+    handler: logging.Handler
+    if file is None:
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handler = _RotatingFile(file, "a", MAX_LOG_BYTES, KEPT_LOGS, encoding="utf-8")
+    handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    # aiohttp's own access log and asyncio's slow-callback notes are not our one line per request.
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -1,0 +1,1 @@
+"""The HTTP surface: who may come in, what goes out, one file per endpoint."""

@@ -1,0 +1,1 @@
+"""The daemon as a background process of this user."""

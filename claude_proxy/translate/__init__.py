@@ -1,0 +1,1 @@
+"""Pure translation between the two dialects: the same bytes in give the same bytes out."""

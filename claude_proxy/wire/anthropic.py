@@ -1,0 +1,294 @@
+"""Anthropic's Messages API as data: what we send (typed, nothing extra), what we read (tolerant: it may grow).
+
+Shapes follow `anthropic.types` of the SDK 2.12. Fields that only travel through us (a tool's input, a JSON
+schema, a block we do not interpret) stay `msgspec.Raw`.
+"""
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+VERSION = "2023-06-01"
+OAUTH_BETA = "oauth-2025-04-20"
+
+# ---------------------------------------------------------------------------------------------- what we send
+
+
+class CacheControl(Struct, tag="ephemeral", tag_field="type", omit_defaults=True, frozen=True):
+    ttl: str | None = None  # "5m" (the API's default) or "1h"
+
+
+class TextBlock(Struct, tag="text", tag_field="type", omit_defaults=True):
+    text: str
+    cache_control: CacheControl | None = None
+
+
+class Base64Source(Struct, tag="base64", tag_field="type"):
+    media_type: str
+    data: str
+
+
+class UrlSource(Struct, tag="url", tag_field="type"):
+    url: str
+
+
+class TextSource(Struct, tag="text", tag_field="type"):
+    media_type: str
+    data: str
+
+
+class FileSource(Struct, tag="file", tag_field="type"):
+    file_id: str
+
+
+class ImageBlock(Struct, tag="image", tag_field="type", omit_defaults=True):
+    source: Base64Source | UrlSource | FileSource
+    cache_control: CacheControl | None = None
+
+
+class DocumentBlock(Struct, tag="document", tag_field="type", omit_defaults=True):
+    source: Base64Source | UrlSource | TextSource | FileSource
+    title: str | None = None
+    cache_control: CacheControl | None = None
+
+
+class ToolUseBlock(Struct, tag="tool_use", tag_field="type", omit_defaults=True):
+    id: str
+    name: str
+    input: Raw
+    cache_control: CacheControl | None = None
+
+
+class ToolResultBlock(Struct, tag="tool_result", tag_field="type", omit_defaults=True):
+    tool_use_id: str
+    content: "str | list[TextBlock | ImageBlock | DocumentBlock] | None" = None
+    is_error: bool = False
+    cache_control: CacheControl | None = None
+
+
+class ThinkingBlock(Struct, tag="thinking", tag_field="type"):
+    thinking: str
+    signature: str
+
+
+class RedactedThinkingBlock(Struct, tag="redacted_thinking", tag_field="type"):
+    data: str
+
+
+Block = (
+    TextBlock
+    | ImageBlock
+    | DocumentBlock
+    | ToolUseBlock
+    | ToolResultBlock
+    | ThinkingBlock
+    | RedactedThinkingBlock
+    | Raw  # a block of upstream's own, put back as it came
+)
+
+
+class Message(Struct):
+    role: str  # "user", "assistant", or "system" in mid-conversation
+    content: list[Block]
+
+
+class Tool(Struct, omit_defaults=True):
+    name: str
+    input_schema: Raw
+    description: str | None = None
+    strict: bool | None = None
+    cache_control: Raw | None = None
+
+
+class ToolChoice(Struct, omit_defaults=True):
+    type: str  # auto, any, tool, none
+    name: str | None = None
+    disable_parallel_tool_use: bool = False
+
+
+class Thinking(Struct, omit_defaults=True):
+    type: str  # adaptive, enabled, disabled, between_tools
+    budget_tokens: int | None = None
+    display: str | None = None
+
+
+class OutputConfig(Struct, omit_defaults=True):
+    effort: str | None = None
+    format: Raw | None = None
+
+
+class Metadata(Struct):
+    user_id: str
+
+
+class MessagesRequest(Struct, omit_defaults=True):
+    """The body of POST /v1/messages. `stream` is always true: answers are folded here when nobody streams."""
+
+    model: str
+    max_tokens: int
+    messages: list[Message]
+    stream: bool
+    system: list[TextBlock] | None = None
+    tools: list[Tool | Raw] | None = None
+    tool_choice: ToolChoice | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop_sequences: list[str] | None = None
+    thinking: Thinking | Raw | None = None
+    output_config: OutputConfig | None = None
+    metadata: Metadata | None = None
+    service_tier: str | None = None
+    speed: str | None = None
+    cache_control: CacheControl | None = None
+
+
+# ---------------------------------------------------------------------------------------------- what we read
+
+
+class Usage(Struct):
+    """Token counters; an absent or null one is not known (yet)."""
+
+    input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    output_tokens: int | None = None
+    output_tokens_details: "OutputTokensDetails | None" = None
+    service_tier: str | None = None
+    speed: str | None = None
+
+
+class OutputTokensDetails(Struct):
+    thinking_tokens: int | None = None
+
+
+class StartedMessage(Struct):
+    id: str = ""
+    model: str = ""
+    usage: Usage | None = None
+
+
+class ContentBlock(Struct):
+    type: str = ""
+    id: str = ""
+    name: str = ""
+    text: str = ""
+    thinking: str = ""
+    signature: str = ""
+    data: str = ""
+    input: Raw | UnsetType = UNSET
+
+
+class Citation(Struct):
+    type: str = ""
+    url: str | None = None
+    source: str | None = None
+    title: str | None = None
+    cited_text: str | None = None
+
+
+class StopDetails(Struct):
+    type: str = ""
+    category: str | None = None
+    explanation: str | None = None
+
+
+class Delta(Struct):
+    """The delta of a content block, or of the message itself (`stop_reason`)."""
+
+    type: str = ""
+    text: str = ""
+    partial_json: str = ""
+    thinking: str = ""
+    signature: str = ""
+    citation: Citation | None = None
+    stop_reason: str | None = None
+    stop_details: StopDetails | None = None
+
+
+class ErrorDetail(Struct):
+    type: str = ""
+    message: str = ""
+    details: "ErrorDetails | None" = None
+
+
+class ErrorDetails(Struct):
+    error_code: str | None = None
+
+
+class Event(Struct):
+    """One event of a stream, all types in one: absent fields keep their defaults, unknown ones are ignored."""
+
+    type: str = ""
+    index: int = 0
+    message: StartedMessage | None = None
+    content_block: ContentBlock | None = None
+    delta: Delta | None = None
+    usage: Usage | None = None
+    error: ErrorDetail | None = None
+
+
+class ErrorBody(Struct):
+    """What upstream answers instead of a message; also the body of an `error` event."""
+
+    error: ErrorDetail
+    type: str = "error"
+    request_id: str | None = None
+
+
+class Supported(Struct):
+    supported: bool = False
+
+
+class ThinkingTypes(Struct):
+    adaptive: Supported = msgspec.field(default_factory=Supported)
+    between_tools: Supported = msgspec.field(default_factory=Supported)
+    disabled: Supported = msgspec.field(default_factory=Supported)
+    enabled: Supported = msgspec.field(default_factory=Supported)
+
+
+class ThinkingCapability(Struct):
+    supported: bool = False
+    types: ThinkingTypes | None = None
+
+
+class EffortCapability(Struct):
+    supported: bool = False
+    low: Supported | None = None
+    medium: Supported | None = None
+    high: Supported | None = None
+    xhigh: Supported | None = None
+    max: Supported | None = None
+
+
+class ModelCapabilities(Struct):
+    effort: EffortCapability | None = None
+    thinking: ThinkingCapability | None = None
+    structured_outputs: Supported | None = None
+    image_input: Supported | None = None
+    pdf_input: Supported | None = None
+
+
+class ModelInfo(Struct):
+    """One row of GET /v1/models. Times are RFC 3339; a creation time of the epoch means unknown."""
+
+    id: str
+    display_name: str = ""
+    created_at: str = "1970-01-01T00:00:00Z"
+    type: str = "model"
+    line: str | None = None
+    lifecycle: str = "active"
+    max_input_tokens: int | None = None
+    max_tokens: int | None = None
+    retires_at: str | None = None
+    capabilities: ModelCapabilities | None = None
+
+
+class ModelPage(Struct):
+    data: list[ModelInfo]
+    has_more: bool = False
+    last_id: str | None = None
+
+
+read_event = msgspec.json.Decoder(Event).decode
+read_error = msgspec.json.Decoder(ErrorBody).decode
+read_models = msgspec.json.Decoder(ModelPage).decode

@@ -1,0 +1,540 @@
+"""OpenAI's Chat Completions as data: what clients send (strict, with the place of an error), what we answer.
+
+Shapes follow `openai.types.chat` of the SDK 3.54, and the extensions that clients of compatible services send.
+`null` equals absence everywhere. What only travels through us (schemas, tool arguments) stays `msgspec.Raw`.
+"""
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from claude_proxy.errors import InvalidRequest
+
+T = TypeVar("T")
+
+NULL = Raw(b"null")
+
+# ------------------------------------------------------------------------------------------ what clients send
+
+
+class CacheBreakpoint(Struct):
+    """OpenAI's `prompt_cache_breakpoint` on a content part; also Anthropic's `cache_control`, which LiteLLM sends."""
+
+    mode: str | None = None
+    type: str | None = None
+    ttl: str | None = None
+
+
+class TextPart(Struct, tag="text", tag_field="type"):
+    text: str
+    cache_control: CacheBreakpoint | None = None
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
+
+
+class ImageURL(Struct):
+    url: str
+    detail: str | None = None
+
+
+class ImagePart(Struct, tag="image_url", tag_field="type"):
+    image_url: ImageURL | str
+    cache_control: CacheBreakpoint | None = None
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
+
+
+class AudioPart(Struct, tag="input_audio", tag_field="type"):
+    input_audio: Raw = NULL
+
+
+class FileData(Struct):
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+class FilePart(Struct, tag="file", tag_field="type"):
+    file: FileData
+    cache_control: CacheBreakpoint | None = None
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
+
+
+class RefusalPart(Struct, tag="refusal", tag_field="type"):
+    refusal: str
+
+
+class ThinkingPart(Struct, tag="thinking", tag_field="type"):
+    """A block of LiteLLM's `thinking_blocks`, as some clients put it into the content."""
+
+    thinking: str = ""
+    signature: str | None = None
+
+
+class RedactedThinkingPart(Struct, tag="redacted_thinking", tag_field="type"):
+    data: str = ""
+
+
+SystemContent = str | list[TextPart] | None
+UserPart = TextPart | ImagePart | AudioPart | FilePart | RefusalPart
+AssistantPart = TextPart | RefusalPart | ThinkingPart | RedactedThinkingPart
+ToolPart = TextPart | ImagePart | FilePart
+
+
+class FunctionCall(Struct):
+    name: str
+    arguments: str | None = None
+
+
+class CustomCall(Struct):
+    name: str
+    input: str | None = None
+
+
+class ToolCall(Struct):
+    """A call in the history; `type` is absent in some clients, then it is the one whose body is there."""
+
+    id: str
+    type: str | None = None
+    function: FunctionCall | None = None
+    custom: CustomCall | None = None
+
+
+class ReasoningDetail(Struct):
+    """One entry of OpenRouter's `reasoning_details`."""
+
+    type: str = ""
+    text: str | None = None
+    signature: str | None = None
+    data: str | None = None
+
+
+class SystemMessage(Struct, tag="system", tag_field="role"):
+    content: SystemContent = None
+    name: str | None = None
+
+
+class DeveloperMessage(Struct, tag="developer", tag_field="role"):
+    content: SystemContent = None
+    name: str | None = None
+
+
+class UserMessage(Struct, tag="user", tag_field="role"):
+    content: str | list[UserPart] | None = None
+    name: str | None = None
+
+
+class AssistantMessage(Struct, tag="assistant", tag_field="role"):
+    content: str | list[AssistantPart] | None = None
+    name: str | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    function_call: FunctionCall | None = None
+    audio: Raw = NULL
+    reasoning_content: str | None = None
+    reasoning_details: list[ReasoningDetail] | None = None
+    thinking_blocks: list[ThinkingPart | RedactedThinkingPart] | None = None
+
+
+class ToolMessage(Struct, tag="tool", tag_field="role"):
+    tool_call_id: str
+    content: Raw = NULL  # text, parts, and in the wild any JSON value: read by `translate.messages`
+    name: str | None = None
+
+
+class FunctionMessage(Struct, tag="function", tag_field="role"):
+    name: str
+    content: Raw = NULL
+
+
+ChatMessage = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage
+
+
+class FunctionDefinition(Struct):
+    name: str
+    description: str | None = None
+    parameters: Raw = NULL
+    strict: bool | None = None
+
+
+class GrammarDefinition(Struct):
+    definition: str
+    syntax: str = ""
+
+
+class CustomFormat(Struct):
+    type: str
+    grammar: GrammarDefinition | None = None
+
+
+class CustomDefinition(Struct):
+    name: str
+    description: str | None = None
+    format: CustomFormat | None = None
+
+
+class FunctionTool(Struct, tag="function", tag_field="type"):
+    function: FunctionDefinition
+    cache_control: Raw = NULL
+
+
+class CustomTool(Struct, tag="custom", tag_field="type"):
+    custom: CustomDefinition
+
+
+class Named(Struct):
+    name: str
+
+
+class AllowedTool(Struct):
+    type: str = "function"
+    function: Named | None = None
+    custom: Named | None = None
+
+
+class AllowedTools(Struct):
+    mode: str
+    tools: list[AllowedTool]
+
+
+class ToolChoiceObject(Struct):
+    type: str
+    function: Named | None = None
+    custom: Named | None = None
+    allowed_tools: AllowedTools | None = None
+
+
+class StreamOptions(Struct):
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class JSONSchemaFormat(Struct):
+    name: str | None = None
+    description: str | None = None
+    schema: Raw = NULL
+    strict: bool | None = None
+
+
+class ResponseFormat(Struct):
+    type: str
+    json_schema: JSONSchemaFormat | None = None
+
+
+class UserLocationApproximate(Struct, omit_defaults=True):
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+
+class UserLocation(Struct):
+    type: str | None = None
+    approximate: UserLocationApproximate | None = None
+
+
+class WebSearchOptions(Struct):
+    search_context_size: str | None = None
+    user_location: UserLocation | None = None
+
+
+class CacheOptions(Struct):
+    mode: str | None = None
+    ttl: str | None = None
+
+
+class Reasoning(Struct):
+    """OpenRouter's `reasoning`."""
+
+    effort: str | None = None
+    max_tokens: int | None = None
+    exclude: bool | None = None
+    enabled: bool | None = None
+
+
+class ThinkingOption(Struct):
+    """Anthropic's own `thinking`, which LiteLLM clients send at the top level."""
+
+    type: str
+    budget_tokens: int | None = None
+    display: str | None = None
+
+
+class ExtraBody(Struct):
+    """A literal `extra_body` object, which raw HTTP users copy from SDK examples."""
+
+    enable_thinking: bool | None = None
+    thinking: ThinkingOption | None = None
+    reasoning_effort: str | None = None
+
+
+class ChatRequest(Struct):
+    """The body of POST chat/completions: every field of the SDK's create params, then the extensions."""
+
+    model: str
+    messages: list[ChatMessage]
+    audio: Raw = NULL
+    frequency_penalty: float | None = None
+    function_call: str | Named | None = None
+    functions: list[FunctionDefinition] | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: bool | None = None
+    max_completion_tokens: int | None = None
+    max_tokens: int | None = None
+    metadata: Raw = NULL
+    modalities: list[str] | None = None
+    moderation: Raw = NULL
+    n: int | None = None
+    parallel_tool_calls: bool | None = None
+    prediction: Raw = NULL
+    presence_penalty: float | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_options: CacheOptions | None = None
+    prompt_cache_retention: str | None = None
+    reasoning_effort: str | None = None
+    response_format: ResponseFormat | None = None
+    safety_identifier: str | None = None
+    seed: int | None = None
+    service_tier: str | None = None
+    stop: str | list[str | None] | None = None
+    store: bool | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: float | None = None
+    tool_choice: str | ToolChoiceObject | None = None
+    tools: list[Raw] | None = None
+    top_logprobs: int | None = None
+    top_p: float | None = None
+    user: str | None = None
+    verbosity: str | None = None
+    web_search_options: WebSearchOptions | None = None
+    # extensions
+    anthropic: Raw = NULL
+    cache_control: CacheBreakpoint | None = None
+    enable_thinking: bool | None = None
+    extra_body: ExtraBody | None = None
+    reasoning: Reasoning | None = None
+    thinking: ThinkingOption | None = None
+    top_k: int | None = None
+
+
+# ------------------------------------------------------------------------------------------------ reading it
+
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<place>.*)`)?$", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<name>.*?)`")
+# An escaped UTF-16 surrogate that is not part of a pair. JSON allows it, Unicode has no such character, upstream
+# refuses it ("no low surrogate in string"), and JavaScript clients produce it by cutting strings in two.
+_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def repaired(body: bytes) -> bytes:
+    """`body` with lone surrogates, escaped or raw, replaced by U+FFFD; the same object where there are none."""
+    if b"\\ud" in body or b"\\uD" in body:
+        body = _SURROGATE.sub(lambda found: found[1] + (found[2] or b"\\ufffd"), body)
+    return body
+
+
+def read_chat_request(body: bytes) -> tuple[ChatRequest, frozenset[str]]:
+    """The request in `body`, and the top-level keys nobody here knows.
+
+    Raises InvalidRequest whose `param` names the place, like `messages[2].content[0].type`.
+    """
+    body = repaired(body)
+    keys = read(_read_keys, body)
+    return read(_read_chat, body), frozenset(keys) - _CHAT_FIELDS
+
+
+def read(decode: Callable[[bytes | Raw], T], data: bytes | Raw, at: str = "") -> T:
+    """What `decode` makes of `data`, its complaints turned into InvalidRequest; `at` is the place of `data`."""
+    try:
+        return decode(data)
+    except msgspec.ValidationError as exc:
+        raise _misfit(str(exc), at) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        reason = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
+        raise InvalidRequest(
+            f"We could not parse the JSON body of your request: {reason}",
+            param=at or None,
+            code="invalid_json",
+        ) from None
+
+
+def _misfit(complaint: str, at: str) -> InvalidRequest:
+    found = _AT.match(complaint)
+    what, place = (found["what"], found["place"]) if found else (complaint, None)
+    place = (place or "$").removeprefix("$")
+    param = (at + place).removeprefix(".")
+    if missing := _MISSING.match(what):
+        param = f"{param}.{missing['name']}".removeprefix(".")
+        return InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+    code = "invalid_type" if what.startswith("Expected") else "invalid_value"
+    where = f" for '{param}'" if param else ""
+    return InvalidRequest(f"Invalid value{where}: {what}.", param=param or None, code=code)
+
+
+_read_keys = msgspec.json.Decoder(dict[str, Raw]).decode
+_read_chat = msgspec.json.Decoder(ChatRequest).decode
+_CHAT_FIELDS = frozenset(ChatRequest.__struct_fields__)
+
+# --------------------------------------------------------------------------------------------- what we answer
+
+
+class PromptTokensDetails(Struct):
+    cached_tokens: int
+    cache_write_tokens: int
+    audio_tokens: int
+
+
+class CompletionTokensDetails(Struct):
+    reasoning_tokens: int
+    audio_tokens: int
+    accepted_prediction_tokens: int
+    rejected_prediction_tokens: int
+
+
+class CompletionUsage(Struct):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptTokensDetails
+    completion_tokens_details: CompletionTokensDetails
+
+
+class URLCitation(Struct):
+    url: str
+    title: str
+    start_index: int
+    end_index: int
+
+
+class Annotation(Struct, omit_defaults=True):
+    type: str
+    url_citation: URLCitation
+    index: int | UnsetType = UNSET  # in a stream: its accumulators merge list items by index
+
+
+class AnsweredFunction(Struct):
+    name: str
+    arguments: str
+
+
+class AnsweredCustom(Struct):
+    name: str
+    input: str
+
+
+class AnsweredCall(Struct, omit_defaults=True):
+    id: str
+    type: str
+    function: AnsweredFunction | UnsetType = UNSET
+    custom: AnsweredCustom | UnsetType = UNSET
+
+
+class AnsweredMessage(Struct, omit_defaults=True):
+    role: str
+    content: str | None
+    refusal: str | None
+    annotations: list[Annotation]
+    reasoning_content: str | UnsetType = UNSET
+    reasoning_details: list[Raw] | UnsetType = UNSET
+    tool_calls: list[AnsweredCall] | UnsetType = UNSET
+    function_call: AnsweredFunction | UnsetType = UNSET
+
+
+class Choice(Struct):
+    index: int
+    message: AnsweredMessage
+    finish_reason: str
+    logprobs: None
+
+
+class ChatCompletion(Struct, omit_defaults=True):
+    id: str
+    object: str
+    created: int  # unix seconds
+    model: str
+    choices: list[Choice]
+    usage: CompletionUsage
+    system_fingerprint: None
+    service_tier: str | UnsetType = UNSET
+
+
+class DeltaFunction(Struct, omit_defaults=True):
+    name: str | UnsetType = UNSET
+    arguments: str | UnsetType = UNSET
+
+
+class DeltaCustom(Struct, omit_defaults=True):
+    name: str | UnsetType = UNSET
+    input: str | UnsetType = UNSET
+
+
+class DeltaCall(Struct, omit_defaults=True):
+    index: int
+    id: str | UnsetType = UNSET
+    type: str | UnsetType = UNSET
+    function: DeltaFunction | UnsetType = UNSET
+    custom: DeltaCustom | UnsetType = UNSET
+
+
+class ChoiceDelta(Struct, omit_defaults=True):
+    role: str | UnsetType = UNSET
+    content: str | UnsetType | None = UNSET
+    refusal: str | UnsetType | None = UNSET
+    reasoning_content: str | UnsetType = UNSET
+    reasoning_details: list[Raw] | UnsetType = UNSET
+    tool_calls: list[DeltaCall] | UnsetType = UNSET
+    function_call: DeltaFunction | UnsetType = UNSET
+    annotations: list[Annotation] | UnsetType = UNSET
+
+
+class ChunkChoice(Struct):
+    index: int
+    delta: ChoiceDelta
+    finish_reason: str | None
+    logprobs: None
+
+
+class ChatCompletionChunk(Struct, omit_defaults=True):
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: list[ChunkChoice]
+    system_fingerprint: None
+    usage: CompletionUsage | UnsetType | None = UNSET
+    service_tier: str | UnsetType = UNSET
+
+
+class ErrorDetail(Struct):
+    """OpenAI's error: always all four keys."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorBody(Struct):
+    error: ErrorDetail
+
+
+class Model(Struct, omit_defaults=True):
+    """One row of GET models; the last three are read by tools that know OpenRouter or vLLM."""
+
+    id: str
+    object: str
+    created: int
+    owned_by: str
+    shutdown_date: str | UnsetType = UNSET
+    display_name: str | UnsetType = UNSET
+    context_length: int | UnsetType = UNSET
+    max_model_len: int | UnsetType = UNSET
+
+
+class ModelList(Struct):
+    object: str
+    data: list[Model]
