@@ -1,0 +1,53 @@
+"""The real programs that some tests run against, and whether they are here."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+NODE_CLIENTS = Path(__file__).parents[1] / "clients" / "node" / "node_modules"
+
+
+def program(name: str) -> str | None:
+    """Where the program `name` is: among the Node clients, or on the PATH."""
+    return shutil.which(name, path=os.pathsep.join([str(NODE_CLIENTS / ".bin"), os.environ.get("PATH", os.defpath)]))
+
+
+def _programs(*names: str) -> Callable[[], str | None]:
+    def missing() -> str | None:
+        absent = [name for name in names if program(name) is None]
+        return f"not installed: {', '.join(absent)}" if absent else None
+
+    return missing
+
+
+def _node_clients() -> str | None:
+    if program("node") is None:
+        return "not installed: node"
+    return None if NODE_CLIENTS.is_dir() else "the Node clients are not installed (npm ci in tests/clients/node)"
+
+
+def _systemd_user() -> str | None:
+    if os.geteuid() != 0:
+        return "a private systemd user manager needs root"
+    if not Path("/lib/systemd/systemd").exists():
+        return "not installed: systemd"
+    return _programs("unshare", "systemctl")()
+
+
+# name of the marker -> what is missing, as a sentence for the reader of a skip; None if it is all there
+COMPONENTS: dict[str, Callable[[], str | None]] = {
+    "claude": _programs("claude"),
+    "codex": _programs("codex"),
+    "curl": _programs("curl"),
+    "dbus": _programs("dbus-run-session"),
+    "node": _node_clients,
+    "secret-service": _programs("dbus-run-session", "gnome-keyring-daemon"),
+    "systemd": _programs("systemctl", "systemd-analyze"),
+    "systemd-user": _systemd_user,
+}
+
+
+def missing(name: str) -> str | None:
+    """Why the component `name` cannot be used here, or None if it can. A name without a row is a program's."""
+    return COMPONENTS.get(name, _programs(name))()
