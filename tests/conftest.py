@@ -3,9 +3,14 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.components import missing
+
+# How fast this machine is today is no property of the code.
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.load_profile("default")
 
 _OURS = ("CLAUDE_PROXY_", "CLAUDE_CODE_", "CLAUDE_CONFIG_DIR", "ANTHROPIC_", "OPENAI_")
 _REQUIRE = "CLAUDE_PROXY_REQUIRE_COMPONENTS"

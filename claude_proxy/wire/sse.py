@@ -7,8 +7,6 @@ colon belongs to the syntax; several `data` lines join with `\\n`; a blank line 
 does not exist; what stands unfinished at the end of the stream is not an event.
 """
 
-from collections.abc import Iterator
-
 from claude_proxy.errors import UpstreamDisconnected
 
 # An Anthropic event holds at most one content block; a server tool's result has been seen at some MB.
@@ -20,57 +18,70 @@ _BOM = b"\xef\xbb\xbf"
 class EventDecoder:
     """Turns the bytes of a stream into the `data` of its events; event names and ids are not kept.
 
-    Anthropic repeats the name as `type` inside the data, so the data is enough.
+    Anthropic repeats the name as `type` inside the data, so the data is enough. The cost is linear in the
+    bytes, however small the reads are: an unfinished line is joined once, when its end has come.
     """
 
     def __init__(self, *, limit: int = MAX_EVENT) -> None:
         self._limit = limit
-        self._rest = b""  # the line that has no end yet
+        self._line: list[bytes] = []  # the pieces of the line that has no end yet
+        self._waiting = 0  # their size
         self._data: list[bytes] = []  # the data lines of the event that has no end yet
-        self._size = 0
-        self._begun = False
+        self._size = 0  # their size, with a line end each
+        self._head: bytes | None = b""  # what may still become a byte order mark; None once that is settled
         self._after_cr = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """The data of each event that `data` completes. Raises UpstreamDisconnected past the bound."""
-        return list(self._events(data))
-
-    def _events(self, data: bytes) -> Iterator[bytes]:
-        if not data:
-            return
-        if self._after_cr and data[:1] == b"\n":  # the other half of a `\r\n` that was cut in two
-            data = data[1:]
-            self._after_cr = False
-            if not data:
-                return
-        text = self._rest + data if self._rest else data
-        if not self._begun:
-            if len(text) < len(_BOM) and _BOM.startswith(text):
-                self._rest = text
-                return
-            self._begun = True
-            text = text.removeprefix(_BOM)
-        self._after_cr = text.endswith(b"\r")
-        if b"\r" in text:
-            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, self._rest = text.split(b"\n")
-        if len(self._rest) > self._limit:
-            raise UpstreamDisconnected("upstream sent an event that is too large")
+        text = self._normalised(data)
+        if b"\n" not in text:
+            self._keep(text)
+            return []
+        *lines, rest = b"".join((*self._line, text)).split(b"\n")
+        self._line.clear()
+        self._waiting = 0
+        events: list[bytes] = []
         for line in lines:
             if line.startswith(b"data:"):
                 self._append(line[6:] if line[5:6] == b" " else line[5:])
             elif line == b"data":
                 self._append(b"")
             elif not line and self._data:
-                yield self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-                self._data = []
+                events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
+                self._data.clear()
                 self._size = 0
+        self._keep(rest)
+        return events
+
+    def _normalised(self, data: bytes) -> bytes:
+        """`data` with `\n` as its only line end, and without the byte order mark at the stream's start."""
+        if self._after_cr and data:  # what follows may be the other half of a `\r\n` that was cut in two
+            self._after_cr = False
+            data = data.removeprefix(b"\n")
+        if self._head is not None:
+            data = self._head + data
+            undecided = len(data) < len(_BOM) and _BOM.startswith(data)
+            self._head = data if undecided else None
+            data = b"" if undecided else data.removeprefix(_BOM)
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return data
+
+    def _keep(self, piece: bytes) -> None:
+        if piece:
+            self._line.append(piece)
+            self._waiting += len(piece)
+            self._check()
 
     def _append(self, line: bytes) -> None:
-        self._size += len(line)
-        if self._size > self._limit:
-            raise UpstreamDisconnected("upstream sent an event that is too large")
         self._data.append(line)
+        self._size += len(line) + 1
+        self._check()
+
+    def _check(self) -> None:
+        if self._size + self._waiting > self._limit:
+            raise UpstreamDisconnected("upstream sent an event that is too large")
 
 
 def data_frame(payload: bytes) -> bytes:
