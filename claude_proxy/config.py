@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -30,8 +30,18 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 Origin = Literal["flag", "environment", "file", "default"]
 
 
+class Setting(NamedTuple):
+    """One setting, whatever its value: `env` is a second environment variable that sets it."""
+
+    name: str
+    default: Any
+    help: str
+    env: str | None
+
+
 def _setting(default: Any, help_text: str, *, env: str | None = None) -> Any:
-    return field(default=default, metadata={"help": help_text, "env": env})
+    # By a factory, because a mapping is no default that a dataclass takes.
+    return field(default_factory=lambda: default, metadata={"default": default, "help": help_text, "env": env})
 
 
 @dataclass(frozen=True)
@@ -52,10 +62,14 @@ class Config:
     allowed_hosts: tuple[str, ...] = _setting(
         (), "further values of the Host header that may come in, beside localhost, 127.0.0.1 and [::1]"
     )
+    allowed_origins: tuple[str, ...] = _setting(
+        (), "web pages that may use this server, as scheme://host:port; none unless named here"
+    )
     max_body: int = _setting(32 * 1024 * 1024, "largest request body accepted; upstream's own limit is 32 MB")
     connect_timeout: float = _setting(10.0, "how long connecting to upstream may take")
     read_timeout: float = _setting(600.0, "how long upstream may stay silent, before and between its bytes")
     drain_timeout: float = _setting(30.0, "how long running answers may go on after `stop`")
+    keepalive_interval: float = _setting(15.0, "how often a waiting client gets a comment while the model is silent")
     models_ttl: float = _setting(600.0, "how long upstream's list of models is kept")
     log_level: str = _setting("info", "how much to log: debug, info, warning or error")
     log_format: Literal["text", "json"] = _setting("text", "how a log line looks: text or json")
@@ -75,15 +89,15 @@ class Config:
         return is_loopback(urlsplit(self.base_url).hostname or "")
 
 
-SETTINGS: tuple[dataclasses.Field[Any], ...] = tuple(
-    item for item in dataclasses.fields(Config) if item.name != "origins"
+SETTINGS: tuple[Setting, ...] = tuple(
+    Setting(item.name, **item.metadata) for item in dataclasses.fields(Config) if item.name != "origins"
 )
 _BY_NAME = {item.name: item for item in SETTINGS}
 
 
 def environment_names(name: str) -> tuple[str, ...]:
     """The environment variables that set `name`, the strongest first."""
-    other = _BY_NAME[name].metadata["env"]
+    other = _BY_NAME[name].env
     return (ENV_PREFIX + name.upper(), *([other] if other else []))
 
 
@@ -239,7 +253,15 @@ def _check(config: Config) -> None:
         raise ConfigError(f"log_level {config.log_level!r} is not one of {', '.join(LOG_LEVELS)}")
     if config.log_format not in ("text", "json"):
         raise ConfigError(f"log_format {config.log_format!r} is not one of text, json")
-    for name in ("max_tokens", "max_body", "connect_timeout", "read_timeout", "drain_timeout", "models_ttl"):
+    for name in (
+        "max_tokens",
+        "max_body",
+        "connect_timeout",
+        "read_timeout",
+        "drain_timeout",
+        "keepalive_interval",
+        "models_ttl",
+    ):
         if getattr(config, name) < 0:
             raise ConfigError(f"{name} must not be negative")
 
@@ -250,7 +272,6 @@ class Paths:
 
     config_file: Path
     state: Path
-    runtime: Path
 
     @property
     def log_file(self) -> Path:
@@ -258,25 +279,48 @@ class Paths:
 
     @property
     def pid_file(self) -> Path:
-        return self.runtime / "claude-proxy.pid"
+        return self.state / "claude-proxy.pid"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the daemon for as long as it lives."""
+        return self.state / "claude-proxy.lock"
+
+    @property
+    def turn_file(self) -> Path:
+        """Held by a command while it starts or stops the daemon."""
+        return self.state / "claude-proxy.turn"
 
 
 def paths() -> Paths:
-    """The places for this user, by the platform's own rules (XDG on Linux, ~/Library on macOS)."""
+    """The places for this user, by the platform's own rules (XDG on Linux, ~/Library on macOS).
+
+    Raises ConfigError when this user has no home directory.
+    """
     dirs = platformdirs.PlatformDirs(APP, appauthor=False)
-    runtime = Path(dirs.user_runtime_dir)
-    if os.name == "posix" and not _is_ours(runtime.parent):
-        # No session directory (cron, a container, su): /run/user/UID is absent and not ours to make.
-        runtime = Path(dirs.user_state_dir) / "run"
-    return Paths(
-        config_file=Path(dirs.user_config_dir) / "config.toml",
-        state=Path(dirs.user_state_dir),
-        runtime=runtime,
-    )
+    config, state = Path(dirs.user_config_dir), Path(dirs.user_state_dir)
+    if not (config.is_absolute() and state.is_absolute()):
+        raise ConfigError("this user has no home directory", hint="set HOME to a directory that you can write to")
+    return Paths(config_file=config / "config.toml", state=_writable(state))
 
 
-def _is_ours(directory: Path) -> bool:
-    try:
-        return directory.stat().st_uid == os.getuid() and os.access(directory, os.W_OK)
-    except OSError:
-        return False
+def _writable(state: Path) -> Path:
+    """`state`, or the session's directory when the home is read-only.
+
+    The session's directory is the second choice: it goes when the user logs out, and a daemon may stay.
+    """
+    session = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{_uid()}")
+    if not _can_write(state) and _can_write(session):
+        return session / APP
+    return state
+
+
+def _can_write(directory: Path) -> bool:
+    """Whether `directory` can be written to, or be made."""
+    while not directory.exists() and directory != directory.parent:
+        directory = directory.parent
+    return directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
+
+
+def _uid() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
