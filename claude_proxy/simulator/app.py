@@ -1,0 +1,282 @@
+"""The simulator as an aiohttp application: routes, headers, and the way an answer travels.
+
+It speaks Anthropic's Messages API on /v1/messages, /v1/messages/count_tokens and /v1/models, refuses what the real
+one refuses, and answers from nothing: no account, no cost, no Claude. Every answer carries `x-simulated: true`.
+What it says can be steered from the conversation, see `claude_proxy.simulator.script`.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+from aiohttp import web
+
+from claude_proxy.simulator import door, models, validate
+from claude_proxy.simulator.answer import Answer, compose
+from claude_proxy.simulator.apierror import ApiError, invalid
+from claude_proxy.simulator.caching import PromptCache, input_tokens
+from claude_proxy.simulator.conversation import Request, script_place
+from claude_proxy.simulator.options import Options
+from claude_proxy.simulator.script import HttpError, http_error, parse, part
+from claude_proxy.simulator.stream import Fault, Frame, error_of, events, message
+
+__all__ = ["SENT", "Options", "Sent", "simulator_app"]
+
+MAX_BODY = 32 * 1024 * 1024  # the real API's bound for one request
+_WRITE = 4096  # bytes gathered into one write while no token delay is asked for
+_TRIES = 1024  # different failing requests whose tries are counted
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request as it came in."""
+
+    method: str
+    path: str  # with its query
+    headers: dict[str, str]  # names in lower case
+    body: bytes
+
+
+@dataclass
+class _State:
+    """What one simulator remembers between requests."""
+
+    options: Options
+    cache: PromptCache = field(default_factory=PromptCache)
+    tries: Counter[str] = field(default_factory=Counter)  # of requests that are scripted to fail at first
+    served: int = 0
+
+
+SENT: web.AppKey[deque[Sent]] = web.AppKey("sent", deque)
+_STATE: web.AppKey[_State] = web.AppKey("state", _State)
+_REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+
+
+def simulator_app(options: Options = Options()) -> web.Application:  # noqa: B008 - frozen
+    """The simulator, to be served by any aiohttp runner. One app is one simulated API: its cache, its counters.
+
+    `app[SENT]` holds the last `options.record` requests as they came in.
+    """
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_frame])
+    app[SENT] = deque(maxlen=options.record)
+    app[_STATE] = _State(options)
+    app.add_routes(
+        [
+            web.head("/", _alive),
+            web.post("/v1/messages", _messages),
+            web.post("/v1/messages/count_tokens", _count_tokens),
+            web.get("/v1/models", _models, allow_head=False),
+            web.get("/v1/models/{id}", _model, allow_head=False),
+        ]
+    )
+    return app
+
+
+@web.middleware
+async def _frame(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Around every request: its id, its record, its latency, and the error body if it ends in one."""
+    state = request.app[_STATE]
+    state.served += 1
+    request[_REQUEST_ID] = f"req_sim_{state.served:08d}"
+    try:
+        if request.app[SENT].maxlen:
+            await _record(request)
+        if state.options.latency:
+            await asyncio.sleep(state.options.latency)
+        return await handler(request)
+    except ApiError as error:
+        return _refused(request, error)
+    except web.HTTPRequestEntityTooLarge:
+        return _refused(request, ApiError(413, "Request exceeds the maximum size"))
+    except web.HTTPNotFound:
+        return _refused(request, ApiError(404, "Not found"))
+    except web.HTTPMethodNotAllowed as exc:
+        return _refused(request, ApiError(405, "Method Not Allowed", headers={"allow": exc.headers["allow"]}))
+
+
+async def _record(request: web.Request) -> None:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    request.app[SENT].append(Sent(request.method, request.path_qs, headers, await request.read()))
+
+
+def _headers(request: web.Request) -> dict[str, str]:
+    return door.answer_headers(request[_REQUEST_ID])
+
+
+def _refused(request: web.Request, error: ApiError) -> web.Response:
+    body = error.body(request[_REQUEST_ID])
+    headers = _headers(request) | {"x-should-retry": "true" if error.status in _RETRIED else "false"}
+    headers |= error.headers
+    return web.Response(status=error.status, body=body, content_type="application/json", headers=headers)
+
+
+_RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+
+
+def _json(request: web.Request, value: object, extra: dict[str, str] | None = None) -> web.Response:
+    headers = _headers(request) | (extra or {})
+    response = web.Response(body=msgspec.json.encode(value), content_type="application/json", headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        response.enable_compression(web.ContentCoding.gzip)
+    return response
+
+
+async def _alive(request: web.Request) -> web.Response:
+    return web.Response(headers=_headers(request))
+
+
+async def _admitted(request: web.Request) -> tuple[bytes, str, frozenset[str]]:
+    """The body, API version and betas of a POST that may come in."""
+    door.authenticate(request.headers, request.app[_STATE].options.api_key)
+    version = door.version(request.headers)
+    betas = door.known_betas(request.headers)
+    door.demand_json(request.headers)
+    return await request.read(), version, betas
+
+
+# ---------------------------------------------------------------------------------------------------- messages
+
+
+async def _messages(request: web.Request) -> web.StreamResponse:
+    asked = validate.messages_request(*await _admitted(request))
+    state = request.app[_STATE]
+    if failure := _scripted_failure(asked, state):
+        return _failed(request, failure)
+    answer = compose(asked)
+    billed = state.cache.bill(asked)
+    limits = door.limit_headers(request.headers, state.served, state.options.clock())
+    if asked.body.get("stream"):
+        return await _stream(request, answer, events(answer, billed, asked, request[_REQUEST_ID]), limits)
+    if fault := answer.first("error", "cut", "stall"):
+        if fault.word == "error":
+            raise error_of(fault)
+        return await _fail(request, Fault(fault.word), web.Response())
+    return _json(request, message(answer, billed, asked), limits)
+
+
+def _scripted_failure(asked: Request, state: _State) -> HttpError | None:
+    """The HTTP error that the script asks for, unless it has failed often enough."""
+    text, number = script_place(asked.messages)
+    line = next((line for line in part(parse(text), number) if line.word == "status"), None)
+    if line is None:
+        return None
+    failure = http_error(line)
+    if failure.times is None:
+        return failure
+    if len(state.tries) >= _TRIES:
+        state.tries.clear()
+    state.tries[text] += 1
+    return failure if state.tries[text] <= failure.times else None
+
+
+def _failed(request: web.Request, failure: HttpError) -> web.Response:
+    if failure.shape == "json":
+        return _refused(request, failure.error)
+    status = failure.error.status
+    html = f"<html><head><title>{status}</title></head><body><center><h1>{status}</h1></center></body></html>"
+    body = html if failure.shape == "html" else ""
+    headers = _headers(request) | dict(failure.error.headers)
+    return web.Response(status=status, text=body, content_type="text/html", headers=headers)
+
+
+async def _stream(
+    request: web.Request, answer: Answer, frames: Iterable[Frame | Fault], limits: dict[str, str]
+) -> web.StreamResponse:
+    headers = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+    response = web.StreamResponse(headers=_headers(request) | limits | headers)
+    await response.prepare(request)
+    delay = request.app[_STATE].options.token_delay
+    waiting = bytearray()
+    for frame in frames:
+        if isinstance(frame, Fault):
+            await _write(response, waiting, answer.chunk)
+            return await _fail(request, frame, response)
+        waiting += frame.data
+        if len(waiting) >= _WRITE or (delay and frame.tokens):
+            await _write(response, waiting, answer.chunk)
+        if delay and frame.tokens:
+            await asyncio.sleep(delay)
+    await _write(response, waiting, answer.chunk)
+    await response.write_eof()
+    return response
+
+
+async def _write(response: web.StreamResponse, waiting: bytearray, chunk: int) -> None:
+    """Send what waits, `chunk` bytes at a time if asked to; each piece gets a turn of the loop of its own."""
+    data = bytes(waiting)
+    waiting.clear()
+    for start in range(0, len(data), chunk or len(data) or 1):
+        await response.write(data[start : start + chunk] if chunk else data)
+        if chunk:
+            await asyncio.sleep(0)
+
+
+async def _fail(request: web.Request, fault: Fault, response: web.StreamResponse) -> web.StreamResponse:
+    """Stay silent if asked to, then close the connection in the middle of everything."""
+    if fault.word == "stall":
+        await asyncio.sleep(request.app[_STATE].options.stall)
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+async def _count_tokens(request: web.Request) -> web.Response:
+    asked = validate.count_request(*await _admitted(request))
+    return _json(request, {"input_tokens": input_tokens(asked)})
+
+
+# ------------------------------------------------------------------------------------------------------ models
+
+
+async def _models(request: web.Request) -> web.Response:
+    _may_read(request)
+    found = models.listed(request.query.getall("lifecycle[]", request.query.getall("lifecycle", _LISTED)))
+    ids = [model.id for model in found]
+    limit = _limit(request.query.get("limit", "20"))
+    if after := request.query.get("after_id"):
+        found = found[_place(ids, after, "after_id") + 1 :]
+        page = found[:limit]
+    elif before := request.query.get("before_id"):
+        found = found[: _place(ids, before, "before_id")]
+        page = found[-limit:]
+    else:
+        page = found[:limit]
+    data = [models.info(model) for model in page]
+    ends = {"first_id": page[0].id, "last_id": page[-1].id} if page else {"first_id": None, "last_id": None}
+    return _json(request, {"data": data, "has_more": len(found) > len(page)} | ends)
+
+
+_LISTED = ("active", "deprecated")
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal():
+        raise invalid("limit: Input should be a valid integer, unable to parse string as an integer")
+    if not 1 <= int(text) <= 1000:
+        bound = "greater than or equal to 1" if int(text) < 1 else "less than or equal to 1000"
+        raise invalid(f"limit: Input should be {bound}")
+    return int(text)
+
+
+def _place(ids: list[str], id_: str, name: str) -> int:
+    if id_ not in ids:
+        raise invalid(f"{name}: `{id_}` is not the id of a model")
+    return ids.index(id_)
+
+
+async def _model(request: web.Request) -> web.Response:
+    _may_read(request)
+    name = request.match_info["id"]
+    if model := models.find_model(name):
+        return _json(request, models.info(model))
+    raise ApiError(404, f"model: {name}")
+
+
+def _may_read(request: web.Request) -> None:
+    door.authenticate(request.headers, request.app[_STATE].options.api_key)
+    door.version(request.headers)
+    door.known_betas(request.headers)

@@ -1,0 +1,95 @@
+"""The request, and reading its messages: one shape for content, who spoke last, where the script stands."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from claude_proxy.simulator.models import Model
+
+Block = dict[str, Any]
+
+# Every block a server tool's result travels in ends like this: web_search_tool_result, …
+SERVER_RESULT = "_tool_result"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that has passed every check."""
+
+    body: dict[str, Any]
+    model: Model
+    digest: bytes  # of the body as it came; ids are made from it
+    betas: frozenset[str] = frozenset()
+    dropped: list[dict[str, str]] = field(default_factory=list)  # input_transformations
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = self.body["messages"]
+        return messages
+
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        return self.body.get("tools") or []
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        return self.body.get("tool_choice") or {"type": "auto"}
+
+    @property
+    def forced(self) -> bool:
+        return self.choice["type"] in {"any", "tool"}
+
+    @property
+    def thinks(self) -> bool:
+        return thinking_is_on(self.body, self.model)
+
+
+def thinking_is_on(body: dict[str, Any], model: Model) -> bool:
+    """Whether the model thinks: because the request says so, or because it says nothing."""
+    thinking = body.get("thinking")
+    return model.thinks if thinking is None else thinking["type"] in {"adaptive", "enabled"}
+
+
+def blocks(message: dict[str, Any]) -> list[Block]:
+    """The content of `message` as blocks; a string is one text block."""
+    content = message.get("content") or []
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def texts(message: dict[str, Any]) -> str:
+    """The text of `message`, its blocks joined by line ends."""
+    return "\n".join(block["text"] for block in blocks(message) if block["type"] == "text")
+
+
+def is_server_result(block: Block) -> bool:
+    return str(block["type"]).endswith(SERVER_RESULT)
+
+
+def last_user(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """The user message that is being answered."""
+    return next(message for message in reversed(messages) if message["role"] == "user")
+
+
+def script_place(messages: list[dict[str, Any]]) -> tuple[str, int]:
+    """The text of the last user message that has any, and how many turns the assistant has taken since."""
+    turns = 0
+    previous = ""
+    for message in reversed(messages):
+        if message["role"] == "user" and (text := texts(message)):
+            return text, turns
+        if message["role"] == "assistant" and previous != "assistant":
+            turns += 1
+        previous = message["role"]
+    return "", turns
+
+
+def tool_names(messages: list[dict[str, Any]]) -> dict[str, str]:
+    """The tool's name of every tool_use id in the conversation."""
+    return {block["id"]: block["name"] for _, _, block in walk(messages) if block["type"] == "tool_use"}
+
+
+def walk(messages: list[dict[str, Any]]) -> Iterator[tuple[int, int, Block]]:
+    """Every block with the numbers of its message and its place in it."""
+    for number, message in enumerate(messages):
+        for place, block in enumerate(blocks(message)):
+            yield number, place, block

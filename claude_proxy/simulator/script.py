@@ -1,0 +1,175 @@
+"""The script language: a user steers the simulator with lines of the message that start with `/simulate`.
+
+The script stands in the last user message that has text. Lines are played from top to bottom; each line that
+makes content makes one block, and other lines of the message are left alone. An argument that starts with `"`
+is read as a JSON string, so `/simulate text "two\\nlines"` works.
+
+Content
+    text TEXT                        a text block
+    words N                          a text block of N words
+    thinking TEXT                    a thinking block with its signature
+    redacted [TEXT]                  a redacted_thinking block
+    tool NAME [JSON]                 a tool_use block; `#1` names the first tool of the request; without JSON the
+                                     input is made from the tool's schema. Several lines are parallel calls
+    tools-broken-json NAME TEXT      a tool_use block whose streamed input is TEXT, JSON or not
+    web_search QUERY                 a server_tool_use block and its web_search_tool_result
+    citation URL | TITLE | TEXT      a text block that cites a web page
+    empty                            no content at all
+
+The end of the message
+    stop REASON                      the stop reason, whatever the content
+    refusal [EXPLANATION]            stop reason `refusal` with its details
+    pause                            stop reason `pause_turn`
+
+In the stream, at this place
+    ping                             a ping
+    unknown-event                    an event, a block and a delta of types that nobody knows
+    restart                          a second message_start
+    error TYPE [MESSAGE]             an error event, and the end
+    cut                              the connection closes
+    stall                            silence until the client leaves
+
+Instead of a message
+    status CODE [KEY=VALUE ...] [html | empty]
+                                     an HTTP error. `message=`, `type=` and `error_code=` go into the body,
+                                     `times=N` lets only the first N tries fail, other keys are headers
+
+How it travels
+    chunk N                          the stream is written N bytes at a time, through the middle of characters
+    crlf                             lines end with CR LF
+
+Several answers
+    next                             what follows is the answer to the next request of the same turn: after the
+                                     tool results, after a pause
+"""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from claude_proxy.simulator.apierror import ApiError, invalid
+
+PREFIX = "/simulate "
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a script: its word and the rest, unparsed."""
+
+    word: str
+    rest: str
+
+    @property
+    def text(self) -> str:
+        """The argument as text: a JSON string if it looks like one, else as it stands."""
+        if not self.rest.startswith('"'):
+            return self.rest
+        value = json_argument(self.rest)
+        if not isinstance(value, str):
+            raise complaint(f"{self.rest} is not a JSON string")
+        return value
+
+    @property
+    def number(self) -> int:
+        if not self.rest.isdecimal() or int(self.rest) < 1:
+            raise complaint(f"`{self.word}` needs a number greater than zero")
+        return int(self.rest)
+
+    def names(self) -> tuple[str, str]:
+        """The first word of the argument, and what follows."""
+        name, _, rest = self.rest.partition(" ")
+        if not name:
+            raise complaint(f"`{self.word}` needs a name")
+        return name, rest.strip()
+
+
+_WORDS = """
+text words thinking redacted tool tools-broken-json web_search citation empty stop refusal pause
+ping unknown-event restart error cut stall status chunk crlf next
+"""
+WORDS = frozenset(_WORDS.split())
+
+
+def complaint(message: str) -> ApiError:
+    """A script that cannot be played is a 400 that says why."""
+    return invalid(f"simulator: {message}")
+
+
+def json_argument(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text.encode())
+    except msgspec.DecodeError as exc:
+        raise complaint(f"{text} is not JSON: {exc}") from None
+
+
+def parse(text: str) -> list[Line]:
+    """The script in `text`, empty if there is none. Raises a 400 for a word that is not in the language."""
+    return list(_lines(text))
+
+
+def _lines(text: str) -> Iterator[Line]:
+    for row in text.splitlines():
+        if not row.startswith(PREFIX):
+            continue
+        word, _, rest = row[len(PREFIX) :].strip().partition(" ")
+        if word not in WORDS:
+            raise complaint(f"`{word}` is not a word of the script language")
+        yield Line(word, rest.strip())
+
+
+def part(lines: list[Line], number: int) -> list[Line]:
+    """The lines between the `next` lines: part 0 is before the first; past the last part there is nothing."""
+    parts: list[list[Line]] = [[]]
+    for line in lines:
+        if line.word == "next":
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    return parts[number] if number < len(parts) else []
+
+
+@dataclass(frozen=True)
+class HttpError:
+    """What `/simulate status` asked for."""
+
+    error: ApiError
+    shape: str  # json, html or empty
+    times: int | None
+
+
+def http_error(line: Line) -> HttpError:
+    try:
+        code, *words = shlex.split(line.rest)
+        status = int(code)
+    except ValueError:
+        raise complaint("`status` needs an HTTP status") from None
+    if not 400 <= status <= 599:
+        raise complaint(f"{status} is not the status of an error")
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    shapes = [word for word in words if "=" not in word] or ["json"]
+    if shapes[0] not in {"json", "html", "empty"}:
+        raise complaint(f"`{shapes[0]}` is no shape of an error: html, empty or none")
+    message = given.pop("message", "") or _MESSAGES.get(status, "Simulated error")
+    error_type = given.pop("type", None)
+    code = given.pop("error_code", "")
+    times = given.pop("times", None)
+    details = {"error_code": code} if code else None
+    error = ApiError(status, message, type=error_type, headers=given, details=details)
+    return HttpError(error, shapes[0], int(times) if times else None)
+
+
+_MESSAGES = {
+    400: "Simulated invalid request",
+    401: "invalid x-api-key",
+    403: "Your API key does not have permission to use the specified resource.",
+    404: "Not found",
+    413: "Request exceeds the maximum size",
+    429: "This request would exceed your organization's rate limit. Please try again later.",
+    500: "Internal server error",
+    503: "Service unavailable",
+    504: "The request timed out while processing.",
+    529: "Overloaded",
+}
