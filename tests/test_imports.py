@@ -47,6 +47,7 @@ HOMES: dict[str, set[str]] = {
     "platformdirs": {"config"},
     "psutil": {"service"},
     "rich": {"cli"},
+    "secretstorage": {"credentials"},  # keyring's own, for what its interface does not offer
     "uvloop": {"server"},
     "yarl": {"server", "simulator", "upstream"},
 }

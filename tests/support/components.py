@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,11 @@ def _node_clients() -> str | None:
     return None if NODE_CLIENTS.is_dir() else "the Node clients are not installed (npm ci in tests/clients/node)"
 
 
+def _checkout() -> str | None:
+    root = Path(__file__).parents[2]
+    return None if Path(sys.prefix) == root / ".venv" else "not run from the checkout's own .venv (scripts/test)"
+
+
 def _systemd_user() -> str | None:
     if os.geteuid() != 0:
         return "a private systemd user manager needs root"
@@ -37,6 +43,7 @@ def _systemd_user() -> str | None:
 
 # name of the marker -> what is missing, as a sentence for the reader of a skip; None if it is all there
 COMPONENTS: dict[str, Callable[[], str | None]] = {
+    "checkout": _checkout,
     "claude": _programs("claude"),
     "codex": _programs("codex"),
     "curl": _programs("curl"),

@@ -1,0 +1,71 @@
+"""The README's tables, printed from the code between markers: `<!-- table: NAME -->` … `<!-- /table -->`."""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+_TABLE = re.compile(r"(?<=<!-- table: )(?P<name>\w+)( -->\n).*?(?=<!-- /table -->)", re.DOTALL)
+
+
+def commands() -> Iterable[Sequence[str]]:
+    from claude_proxy.cli.main import COMMANDS
+
+    yield "Command", "What it does"
+    for section in COMMANDS.values():
+        for name, entry in section.items():
+            yield f"`claude-proxy {name}`", entry.help
+
+
+def settings() -> Iterable[Sequence[str]]:
+    from claude_proxy.cli.settings import as_text
+    from claude_proxy.config import SETTINGS, environment_names
+
+    yield "Setting", "Environment", "Default", "What it is"
+    for item in SETTINGS:
+        variables = ", ".join(f"`{name}`" for name in environment_names(item.name))
+        default = as_text(item.default)
+        yield f"`{item.name}`", variables, f"`{default}`" if default else "", item.help
+
+
+def parameters() -> Iterable[Sequence[str]]:
+    from claude_proxy.translate.parameters import EXTENSIONS, PARAMETERS
+
+    yield "Parameter", "Here", "How", "Anthropic's own OpenAI endpoint"
+    for parameter in (*PARAMETERS, *EXTENSIONS):
+        yield f"`{parameter.name}`", parameter.fate, parameter.rule, parameter.theirs
+
+
+TABLES: dict[str, Callable[[], Iterable[Sequence[str]]]] = {
+    "commands": commands,
+    "parameters": parameters,
+    "settings": settings,
+}
+
+
+def markdown(rows: Iterable[Sequence[str]]) -> str:
+    """`rows` as a Markdown table; the first one is its head."""
+    head, *body = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *body])
+
+
+def current(text: str) -> str:
+    """`text` with every table as the code has it now. Raises KeyError for a table nobody prints."""
+    return _TABLE.sub(lambda found: found["name"] + found[2] + markdown(TABLES[found["name"]]()), text)
+
+
+def main(arguments: Sequence[str]) -> int:
+    text = README.read_text("utf-8")
+    if current(text) == text:
+        return 0
+    if "--check" in arguments:
+        print("README.md: a table is not current; `scripts/docs` writes it anew", file=sys.stderr)
+        return 1
+    README.write_text(current(text), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,131 @@
+"""What holds for the repository as a whole: its scripts, its documents, and what must never be in it."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from claude_proxy import __version__
+from scripts import readme
+
+ROOT = Path(__file__).parents[1]
+
+# Put together here, so that this file does not hold what it looks for.
+REGISTRIES = ["files." + "pythonhosted.org", "pypi" + ".org/simple", "registry." + "npmjs.org", "deb." + "debian.org"]
+LOCAL_PATHS = ["/" + place + "/" for place in ("work", "farm", "root", "tmp/probe")]
+SECRET = re.compile(r"sk-ant-(?:api|oat|ort)\d\d-[A-Za-z0-9_\-]{60,}")
+
+
+def tracked() -> list[Path]:
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return [path for name in done.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def texts() -> dict[Path, str]:
+    return {path: path.read_text("utf-8", errors="replace") for path in tracked()}
+
+
+def test_no_registry_is_named():
+    assert not [(path, host) for path, text in texts().items() for host in REGISTRIES if host in text]
+
+
+def test_no_path_of_somebodys_machine_is_named():
+    assert not [(path, place) for path, text in texts().items() for place in LOCAL_PATHS if place in text]
+
+
+def test_nothing_looks_like_a_real_secret():
+    assert not [path for path, text in texts().items() if SECRET.search(text)]
+
+
+def test_locks_hold_hashes_and_no_address():
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        text = lock.read_text()
+        assert "://" not in text
+        requirements = [line for line in text.splitlines() if line and not line.startswith(" ")]
+        assert all("==" in line and line.endswith("\\") for line in requirements)
+
+
+def test_every_direct_dependency_is_locked():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
+    locked = (ROOT / "requirements" / "dev.txt").read_text()
+    assert not [name for text in wanted if f"\n{(name := re.split('[><=;]', text)[0])}==" not in f"\n{locked}"]
+
+
+def test_node_clients_are_pinned_and_their_lock_names_no_host():
+    lock = (ROOT / "tests/clients/node/package-lock.json").read_text()
+    manifest = (ROOT / "tests/clients/node/package.json").read_text()
+    assert '"resolved"' not in lock
+    assert not re.search(r'": "[\^~]', manifest)
+
+
+@pytest.mark.parametrize(
+    "script", [*sorted(path.name for path in (ROOT / "scripts").iterdir() if not path.suffix), "run"]
+)
+def test_scripts_are_executable_and_parse(script: str):
+    path = ROOT / (".ci" if script == "run" else "scripts") / script
+    if path.is_dir():
+        return
+    assert path.stat().st_mode & 0o111 == 0o111
+    assert path.read_text().splitlines()[1].startswith("# ")
+    subprocess.run(["bash", "-n", str(path)], check=True)
+
+
+def test_the_changelog_speaks_of_this_version():
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert "## Unreleased" in changelog or f"## {__version__}" in changelog
+
+
+def test_the_readmes_tables_are_current():
+    text = readme.README.read_text("utf-8")
+    assert readme.current(text) == text, "run scripts/docs"
+
+
+def test_a_table_is_written_between_its_markers():
+    text = "before\n<!-- table: commands -->\nold\n<!-- /table -->\nafter\n"
+    new = readme.current(text)
+    assert new.startswith("before\n<!-- table: commands -->\n| Command |")
+    assert new.endswith("|\n<!-- /table -->\nafter\n")
+    assert "`claude-proxy start`" in new
+    assert readme.current(new) == new
+
+
+def test_a_table_nobody_prints_is_an_error():
+    with pytest.raises(KeyError):
+        readme.current("<!-- table: nonsense -->\n<!-- /table -->\n")
+
+
+def test_cells_cannot_break_their_row():
+    assert readme.markdown([["a"], ["x|y\nz"]]) == "| a |\n| --- |\n| x\\|y z |\n"
+
+
+def test_links_within_the_documents_lead_somewhere():
+    for path in ROOT.glob("*.md"):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8")):
+            assert (ROOT / target).exists(), f"{path.name} links to {target}"
+
+
+@pytest.mark.component("checkout")
+@pytest.mark.component("curl")
+def test_the_demo_shows_one_answer_from_each_client_and_cleans_up():
+    done = subprocess.run([str(ROOT / "scripts/demo")], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    for step in ("claude-proxy start --simulator", "python ask.py", "data: [DONE]", "claude-proxy status", "stop"):
+        assert step in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_the_package_answers_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "claude_proxy", "--version"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == f"claude-proxy {__version__}"
