@@ -1,0 +1,63 @@
+"""`claude-proxy env`: the variables that OpenAI clients read."""
+
+import os
+
+import click
+
+from claude_proxy.cli.settings import load
+from claude_proxy.config import paths
+from claude_proxy.service import process
+
+# A client insists on a key; the daemon takes any text, and sends it nowhere.
+DUMMY_KEY = "claude-proxy"
+SHELLS = ("sh", "fish", "powershell")
+
+
+@click.command(short_help="Print the variables that point OpenAI clients at the daemon.")
+@click.option("--shell", type=click.Choice(SHELLS), help="for which shell; as $SHELL says when absent")
+def env(shell: str | None) -> None:
+    """Print the variables that point OpenAI clients at the daemon.
+
+    \b
+    eval "$(claude-proxy env)"                        # sh, bash, zsh
+    claude-proxy env --shell fish | source            # fish
+    claude-proxy env --shell powershell | Out-String | Invoke-Expression
+    """
+    shell = shell or _shell_of(os.environ.get("SHELL", ""))
+    for name, value in variables(openai_url(daemon_url())).items():
+        click.echo(_line(shell, name, value))
+
+
+def variables(url: str) -> dict[str, str]:
+    """What points OpenAI clients at `url`: today's names and those of older libraries."""
+    return {"OPENAI_BASE_URL": url, "OPENAI_API_BASE": url, "OPENAI_API_KEY": DUMMY_KEY}
+
+
+def daemon_url() -> str:
+    """Where the daemon listens, or would listen."""
+    record = process.find(paths())
+    if record and record.url:
+        return record.url
+    config = load()
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"http://{host}:{config.port}"
+
+
+def openai_url(url: str) -> str:
+    return f"{url.rstrip('/')}/openai/v1"
+
+
+def _shell_of(path: str) -> str:
+    if path.endswith("fish"):
+        return "fish"
+    return "powershell" if os.name == "nt" and not path else "sh"
+
+
+def _line(shell: str, name: str, value: str) -> str:
+    match shell:
+        case "fish":
+            return f"set -gx {name} '{value}'"
+        case "powershell":
+            return f"$env:{name} = '{value}'"
+        case _:
+            return f"export {name}='{value}'"

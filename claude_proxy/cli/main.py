@@ -1,0 +1,137 @@
+"""The command line: a table of commands, each loaded when it is called, and what becomes of errors.
+
+Exit codes: 0 done; 1 it failed, and stderr says why; 2 the command line or a setting is wrong; 3 the daemon is not
+running (`status`); 130 interrupted. `run` and `logs` pass on the exit code of the program they run.
+"""
+
+import difflib
+import importlib
+import os
+import sys
+from typing import NamedTuple, NoReturn
+
+import click
+
+from claude_proxy import __version__
+from claude_proxy.cli import output
+from claude_proxy.errors import ConfigError, ProxyError
+
+FAILURE = 1
+USAGE = 2
+NOT_RUNNING = 3
+INTERRUPTED = 130
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and its line in `--help`, which is shown without loading it."""
+
+    place: str
+    help: str
+
+
+COMMANDS: dict[str, dict[str, Entry]] = {
+    "The daemon": {
+        "start": Entry("start:start", "Start the daemon in the background; back when it answers."),
+        "stop": Entry("stop:stop", "Stop the daemon; open answers may finish first."),
+        "restart": Entry("restart:restart", "Stop the daemon if it runs, and start it."),
+        "status": Entry("status:status", "Say whether the daemon runs, and how it is."),
+        "logs": Entry("logs:logs", "Show the daemon's log."),
+        "serve": Entry("serve:serve", "Run in the foreground, as service managers and containers want it."),
+    },
+    "Using it": {
+        "env": Entry("env:env", "Print the variables that point OpenAI clients at the daemon."),
+    },
+    "Setting up": {
+        "config": Entry("config:config", "Show every setting, its value, and where that came from."),
+        "simulator": Entry("simulator:simulator", "Run the simulated Messages API: no account, no cost."),
+    },
+}
+_ENTRIES = {name: entry for section in COMMANDS.values() for name, entry in section.items()}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and loads the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_ENTRIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = _ENTRIES.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.place.partition(":")
+        command = getattr(importlib.import_module(f"claude_proxy.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101 - the table above is ours
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _ENTRIES and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], _ENTRIES, n=1)
+            raise click.UsageError(
+                f"no such command: {args[0]}" + (f"; did you mean `{close[0]}`?" if close else ""), ctx
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, section in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, entry.help) for name, entry in section.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong command line or setting, 3 not running, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="claude-proxy", message="%(prog)s %(version)s")
+def cli() -> None:
+    """An OpenAI-compatible door to Claude on this machine, with the login the Claude CLI already has.
+
+    \b
+    claude-proxy start                 # then point your tool at the address it prints
+    claude-proxy start --simulator     # the same without an account and without cost
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line, and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows `?`: no reason to fail.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        code = cli.main(prog_name="claude-proxy", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as exc:
+        output.say(exc.format_message())
+        return USAGE
+    except click.UsageError as exc:
+        path = exc.ctx.command_path if exc.ctx else "claude-proxy"
+        output.error(_lower(exc.format_message()), f"`{path} --help` shows what it takes")
+        return USAGE
+    except click.ClickException as exc:
+        output.error(_lower(exc.format_message()))
+        return FAILURE
+    except ProxyError as exc:
+        output.error(exc.message, exc.hint)
+        return USAGE if isinstance(exc, ConfigError) else FAILURE
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has left (`| head`). What is still buffered goes nowhere, and so does Python's complaint.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except OSError as exc:
+        output.error(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc))
+        return FAILURE
+    return code if isinstance(code, int) else 0
+
+
+def _lower(message: str) -> str:
+    """Click's sentence in the shape of ours: no capital, no full stop."""
+    return message[:1].lower() + message[1:].rstrip(".") if message[1:2].islower() else message.rstrip(".")

@@ -1,0 +1,123 @@
+"""`claude-proxy status`: does it run, where, with which credential, and how is it."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from claude_proxy import __version__
+from claude_proxy.cli import output
+from claude_proxy.cli.env import openai_url
+from claude_proxy.cli.main import NOT_RUNNING
+from claude_proxy.cli.start import KINDS
+from claude_proxy.config import paths
+from claude_proxy.log import one_line
+from claude_proxy.service import probe, process
+
+
+@click.command(short_help="Say whether the daemon runs, and how it is.")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object")
+@click.pass_context
+def status(ctx: click.Context, *, as_json: bool) -> None:
+    """Say whether the daemon runs, and how it is.
+
+    Exits with 0 when it runs and with 3 when it does not.
+    """
+    record = process.find(paths())
+    answer = probe.get_json(record.url, "/status") if record and record.url else None
+    if as_json:
+        output.show(json.dumps(_as_json(record, answer), indent=2))
+    elif record is None:
+        output.show("claude-proxy is not running")
+    else:
+        for line in _lines(record, answer):
+            output.show(line)
+    if record is None:
+        ctx.exit(NOT_RUNNING)
+
+
+def _as_json(record: process.Record | None, answer: dict[str, Any] | None) -> dict[str, Any]:
+    if record is None:
+        return {"running": False}
+    process_facts = dataclasses.asdict(record)
+    for ours in ("instance", "started", "flags"):
+        del process_facts[ours]
+    return {
+        "running": True,
+        "answers": answer is not None,
+        **process_facts,
+        "base_url": openai_url(record.url) if record.url else None,
+        "status": answer,
+    }
+
+
+def _lines(record: process.Record, answer: dict[str, Any] | None) -> list[str]:
+    how = {"background": "in the background", "foreground": "in the foreground"}
+    uptime = duration(time.time() - record.since)
+    rows = [
+        ["running", f"pid {record.pid}, {how.get(record.manager, f'under {record.manager}')}, for {uptime}"],
+        ["base URL", openai_url(record.url) if record.url else "not listening yet"],
+    ]
+    if answer is None:
+        rows.append(["answers", "no: the process lives, but its port is silent"])
+    else:
+        rows += [[title, text] for title, text in _facts(answer) if text]
+    return output.columns(rows)
+
+
+def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the daemon says about itself. It may be of another version than this command: what is absent is left out."""
+    yield "version", _version(str(answer.get("version", "")))
+    if isinstance(upstream := answer.get("upstream"), dict):
+        yield "upstream", _upstream(upstream)
+    if isinstance(credential := answer.get("credential"), dict):
+        yield "credential", _credential(credential)
+    yield "requests", f"{answer.get('requests', 0)} served, {answer.get('open_requests', 0)} open"
+    if isinstance(clients := answer.get("clients"), dict):
+        yield "clients", ", ".join(f"{name} {count}" for name, count in clients.items())
+    if isinstance(error := answer.get("last_error"), dict):
+        yield "last error", f"{one_line(str(error.get('message')))} ({_ago(error.get('at'))})"
+
+
+def _version(text: str) -> str:
+    return text if text == __version__ else f"{text}; {__version__} is installed: `claude-proxy restart` changes over"
+
+
+def _upstream(upstream: dict[str, Any]) -> str:
+    if upstream.get("simulator"):
+        return "the built-in simulator; every answer is made up"
+    return f"{upstream.get('base_url')}" + ("" if upstream.get("is_anthropic") else " (not Anthropic's own)")
+
+
+def _credential(credential: dict[str, Any]) -> str:
+    if not credential.get("found"):
+        return f"none: {one_line(str(credential.get('message')))}"
+    kind = KINDS.get(str(credential.get("kind")), "")
+    plan = f", {credential['subscription']} plan" if credential.get("subscription") else ""
+    expires = credential.get("expires_at")
+    return f"{credential.get('source')} ({kind}{plan})" + (f", {_expiry(expires)}" if expires else "")
+
+
+def _expiry(at: float) -> str:
+    left = at - time.time()
+    return f"expires in {duration(left)}" if left > 0 else f"expired {duration(-left)} ago"
+
+
+def _ago(at: object) -> str:
+    return f"{duration(time.time() - at)} ago" if isinstance(at, int | float) else "some time ago"
+
+
+def duration(seconds: float) -> str:
+    """`seconds` as a person says it: 42 s, 5 min, 3 h 20 min, 2 d 4 h."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if hours == 0:
+        return f"{minutes} min"
+    if days == 0:
+        return f"{hours} h {minutes % 60} min"
+    return f"{days} d {hours % 24} h"
