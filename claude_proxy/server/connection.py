@@ -1,0 +1,90 @@
+"""One client's connection: what aiohttp answers by itself, in our shape, and how many may come."""
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import cast
+
+from aiohttp import web
+
+from claude_proxy.errors import InvalidRequest, ProxyError
+from claude_proxy.log import one_line
+from claude_proxy.server.replies import error_body, error_response
+
+log = logging.getLogger(__name__)
+
+# Both the longest pause between two requests and the deadline of a head that comes in drips: aiohttp knows no
+# other, and its own default of an hour is an hour of a held connection.
+KEEPALIVE = 60.0
+# Answers are small next to a second connection for asking upstream, and some descriptors are for files.
+SPARE_DESCRIPTORS = 64
+
+
+@dataclass
+class Room:
+    """How many connections there are, and may be. Each may need a second descriptor towards upstream."""
+
+    limit: int
+    taken: int = 0
+
+    @classmethod
+    def of(cls, descriptors: int) -> "Room":
+        return cls(max(8, (descriptors - SPARE_DESCRIPTORS) // 2))
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's connection, with a bound on their number and errors in OpenAI's shape."""
+
+    __slots__ = ("_admitted", "_room")
+
+    def __init__(self, server: web.Server, room: Room, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(server, loop=loop, keepalive_timeout=KEEPALIVE, access_log=None, auto_decompress=False)  # type: ignore[arg-type] # None is how aiohttp is told to log nothing
+        self._room = room
+        self._admitted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._room.taken >= self._room.limit:
+            _turn_away(cast("asyncio.Transport", transport))
+            return
+        self._room.taken += 1
+        self._admitted = True
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._admitted:
+            self._room.taken -= 1
+            super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what is not HTTP; called by aiohttp where no middleware is."""
+        if isinstance(exc, ConnectionError):  # the client left, and this is how aiohttp is told
+            raise exc
+        if status == 400:
+            log.debug("not a request: %s", exc)
+            reason = one_line((message or "it cannot be read").partition("\n")[0].rstrip(":"))[:200]
+            error: ProxyError = InvalidRequest(f"this is not a valid HTTP request: {reason}", code="invalid_http")
+        else:
+            log.error("internal error", exc_info=exc)
+            error = ProxyError("internal error", code="internal_error")
+        response = error_response(error, "openai", f"req_{secrets.token_hex(12)}")
+        response.headers["Server"] = "claude-proxy"
+        response.force_close()
+        return response
+
+
+def _turn_away(transport: asyncio.Transport) -> None:
+    error = ProxyError("claude-proxy has no room for another connection", code="too_many_connections")
+    body = error_body(error, "openai", "")
+    head = (
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    transport.write(head.encode() + body)
+    transport.close()

@@ -1,0 +1,112 @@
+"""What the server remembers: one record per request, and one for the whole life of the process."""
+
+import asyncio
+import logging
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from aiohttp import web
+
+from claude_proxy.config import Config
+from claude_proxy.upstream.base import Backend
+
+if TYPE_CHECKING:
+    from claude_proxy.credentials.chain import CredentialChain
+    from claude_proxy.server.catalog import Catalog
+
+log = logging.getLogger("claude_proxy.requests")
+
+Dialect = Literal["openai", "anthropic"]
+
+# A client chooses its own name, so the number of names and their length are bounded.
+_MAX_CLIENTS = 64
+_PRODUCT = re.compile(r"[\w.+-]{1,40}(?:/(?!v?\d)[\w.+-]{1,40})?")
+
+
+@dataclass(eq=False)
+class Exchange:
+    """One request and its reply. Endpoints fill what they learn; the server fills the rest and logs it at the end."""
+
+    id: str
+    method: str
+    path: str
+    client: str
+    dialect: Dialect
+    started: float = field(default_factory=time.monotonic)
+    model: str | None = None
+    upstream_model: str | None = None
+    status: int | None = None
+    first_byte: float | None = None  # monotonic seconds, like `started`
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    left: bool = False  # the client went before the end
+    quiet: bool = False  # a probe that would fill the log: one line at DEBUG
+    task: asyncio.Task[object] | None = None
+
+    def log_end(self) -> None:
+        """The one line of this request."""
+        now = time.monotonic()
+        fields = {
+            "id": self.id,
+            "client": self.client,
+            "model": self.model,
+            "upstream_model": self.upstream_model if self.upstream_model != self.model else None,
+            "status": self.status,
+            "client_left": self.left or None,
+            "first_byte_ms": None if self.first_byte is None else _ms(self.first_byte - self.started),
+            "total_ms": _ms(now - self.started),
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "warnings": ",".join(self.warnings) or None,
+            "error": self.error,
+        }
+        known = {name: value for name, value in fields.items() if value is not None}
+        text = " ".join(f"{name}={value}" for name, value in known.items())
+        level = logging.DEBUG if self.quiet and self.error is None else logging.INFO
+        log.log(level, "%s %s %s", self.method, self.path, text, extra={"fields": known})
+
+
+@dataclass(eq=False)
+class State:
+    """One running server: what endpoints ask (`config`, `backend`, `catalog`), and what `status` tells."""
+
+    config: Config
+    backend: Backend
+    chain: "CredentialChain"
+    catalog: "Catalog"
+    nonce: str | None = None
+    address: str = ""
+    started: float = field(default_factory=time.time)
+    stopping: bool = False
+    served: int = 0
+    open: set[Exchange] = field(default_factory=set)
+    clients: Counter[str] = field(default_factory=Counter)
+    last_error: str | None = None
+    last_error_at: float | None = None
+
+    def count(self, exchange: Exchange) -> None:
+        """Take a finished exchange into the figures."""
+        self.served += 1
+        known = exchange.client in self.clients or len(self.clients) < _MAX_CLIENTS
+        self.clients[exchange.client if known else "others"] += 1
+        if exchange.error is not None:
+            self.last_error, self.last_error_at = exchange.error, time.time()
+
+
+STATE = web.AppKey("state", State)
+EXCHANGE = web.RequestKey("exchange", Exchange)
+
+
+def client_name(user_agent: str) -> str:
+    """The name of a client without its version: `OpenAI/Python` of `OpenAI/Python 3.54.0`, `curl` of `curl/8.5`."""
+    found = _PRODUCT.match(user_agent)
+    return found[0] if found else "unknown"
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,48 @@
+"""POST /v1/messages and its count_tokens: Anthropic's own API, bytes untouched both ways, with our credential."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from claude_proxy.server.exchange import EXCHANGE, STATE
+from claude_proxy.server.replies import header_safe, open_stream
+from claude_proxy.upstream.base import UpstreamRequest
+
+_ASKED = ("accept", "content-type", "x-stainless-retry-count")
+_ANSWERED = ("content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry")
+
+
+async def messages(request: web.Request) -> web.StreamResponse:
+    return await forward(request, "/v1/messages")
+
+
+async def count_tokens(request: web.Request) -> web.StreamResponse:
+    return await forward(request, "/v1/messages/count_tokens")
+
+
+async def forward(request: web.Request, path: str) -> web.StreamResponse:
+    """Ask upstream's `path` with this request's method, query and body, and hand on what it answers."""
+    _, mark, query = request.raw_path.partition("?")
+    sent = UpstreamRequest(
+        request.method,
+        path + mark + query,
+        body=await request.read() if request.body_exists else None,
+        headers=_kept(request.headers, _ASKED),
+    )
+    async with request.app[STATE].backend.send(sent) as upstream:
+        headers = header_safe(_kept(upstream.headers, _ANSWERED))
+        if "request-id" in headers:
+            headers["x-request-id"] = headers["request-id"]
+        if not upstream.headers.get("content-type", "").startswith("text/event-stream"):
+            if upstream.status >= 400:
+                request[EXCHANGE].error = f"upstream answered {upstream.status}"
+            return web.Response(status=upstream.status, body=await upstream.read(), headers=headers)
+        async with open_stream(request, headers) as client:
+            async for data in upstream.data():
+                await client.write(data)
+    return client
+
+
+def _kept(headers: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    lower = ((name.lower(), value) for name, value in headers.items())
+    return {name: value for name, value in lower if name in names or name.startswith("anthropic-")}

@@ -1,0 +1,69 @@
+"""GET models and models/{id}: upstream's list in OpenAI's shape, with the user's aliases beside it."""
+
+import time
+from urllib.parse import quote
+
+import msgspec
+from aiohttp import web
+
+from claude_proxy.errors import NotFound
+from claude_proxy.server.exchange import EXCHANGE, STATE
+from claude_proxy.server.messages import forward
+from claude_proxy.server.replies import header_safe
+from claude_proxy.translate.failure import openai_headers, upstream_failure
+from claude_proxy.translate.models import resolve, to_openai_model
+from claude_proxy.upstream.base import UpstreamRequest
+from claude_proxy.wire.anthropic import ModelInfo
+from claude_proxy.wire.openai import Model, ModelList
+
+
+async def list_models(request: web.Request) -> web.StreamResponse:
+    """Every model that is not retired, then the aliases that lead to one of them."""
+    if request[EXCHANGE].dialect == "anthropic":
+        return await forward(request, "/v1/models")
+    state = request.app[STATE]
+    live = [info for info in await state.catalog.models() if info.lifecycle != "retired"]
+    by_id = {info.id: info for info in live}
+    rows = [to_openai_model(info) for info in live]
+    for alias in state.config.aliases:
+        target = by_id.get(resolve(alias, state.config.aliases, live))
+        if target is not None and alias not in by_id:
+            rows.append(_named(alias, target))
+    return _json(ModelList("list", rows))
+
+
+async def retrieve_model(request: web.Request) -> web.StreamResponse:
+    """One model by its id, an alias, or a name with a prefix; upstream is asked about what the list lacks."""
+    name = request.match_info["id"].rstrip("/")
+    if request[EXCHANGE].dialect == "anthropic":
+        return await forward(request, f"/v1/models/{quote(name, safe='')}")
+    state = request.app[STATE]
+    models = await state.catalog.models()
+    wanted = resolve(name, state.config.aliases, models)
+    request[EXCHANGE].model, request[EXCHANGE].upstream_model = name, wanted
+    for info in models:
+        if info.id == wanted:
+            return _json(_named(name, info))
+    return await _asked(request, name, wanted)
+
+
+async def _asked(request: web.Request, name: str, wanted: str) -> web.Response:
+    if not wanted.isascii() or not wanted.isprintable():
+        raise NotFound("The model does not exist", param="model", code="model_not_found")
+    path = f"/v1/models/{quote(wanted, safe='')}"
+    async with request.app[STATE].backend.send(UpstreamRequest("GET", path)) as upstream:
+        body = await upstream.read()
+        if upstream.status != 200:
+            raise upstream_failure(upstream.status, upstream.headers, body, now=time.time())
+        headers = openai_headers(upstream.headers, now=time.time())
+    return _json(_named(name, msgspec.json.decode(body, type=ModelInfo)), headers)
+
+
+def _named(name: str, info: ModelInfo) -> Model:
+    return msgspec.structs.replace(to_openai_model(info), id=name)
+
+
+def _json(data: Model | ModelList, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(data), content_type="application/json", headers=header_safe(headers or {})
+    )

@@ -1,0 +1,249 @@
+"""What goes out: every error as a body of the client's dialect, the headers of each reply, and streams.
+
+Nothing else turns an error into bytes. Before a reply has begun an error is a status with a body; within a
+stream it is one event, and the stream's end. A client that left is not an error: nobody is there to be told.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from claude_proxy.errors import InvalidRequest, PayloadTooLarge, ProxyError
+from claude_proxy.log import one_line, redacted
+from claude_proxy.server.exchange import EXCHANGE, STATE, Dialect, Exchange, client_name
+from claude_proxy.server.guard import POLICY, cors_headers
+from claude_proxy.wire import openai
+from claude_proxy.wire.sse import data_frame
+
+log = logging.getLogger(__name__)
+
+OPENAI_VERSION = "2020-10-01"
+MAX_HEADER = 1024  # of what goes into a header and came from a client
+
+_EVENT_STREAM = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",  # nginx and its like pass each event on at once
+}
+_ANTHROPIC_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+_QUIET = frozenset({"/health", "/status", "/"})
+
+
+class Stopping(ProxyError):
+    """This server was told to stop, and the reply did not end in time."""
+
+    status = 503
+    code = "server_stopping"
+
+    def __init__(self) -> None:
+        super().__init__("claude-proxy is stopping", hint="send the request again once it is back")
+
+
+# ----------------------------------------------------------------------------------------------------- errors
+
+
+def error_body(error: ProxyError, dialect: Dialect, request_id: str) -> bytes:
+    """`error` as a client of `dialect` reads it; whatever looks like a secret is struck out."""
+    text = redacted(error.text)
+    if dialect == "anthropic":
+        detail = {"type": _anthropic_type(error.status), "message": text}
+        return msgspec.json.encode({"type": "error", "error": detail, "request_id": request_id})
+    return msgspec.json.encode(openai.ErrorBody(openai.ErrorDetail(text, error.type, error.param, error.code)))
+
+
+def error_event(error: ProxyError, dialect: Dialect, request_id: str) -> bytes:
+    """`error` as the last event of a stream."""
+    frame = data_frame(error_body(error, dialect, request_id))
+    return b"event: error\n" + frame if dialect == "anthropic" else frame
+
+
+def error_response(error: ProxyError, dialect: Dialect, request_id: str) -> web.Response:
+    return web.Response(
+        status=error.status,
+        body=error_body(error, dialect, request_id),
+        content_type="application/json",
+        headers=header_safe(error.headers),
+    )
+
+
+def as_proxy_error(exc: Exception) -> ProxyError:
+    """What a client is told about `exc`. An exception that nobody foresaw is logged with its traceback."""
+    match exc:
+        case ProxyError():
+            return exc
+        case web.HTTPRequestEntityTooLarge():
+            return PayloadTooLarge("the request body is too large")
+        case web.HTTPException() if 400 <= exc.status < 500:
+            error = InvalidRequest(exc.reason)
+            error.status = exc.status
+            return error
+    log.error("internal error", exc_info=exc)
+    return ProxyError("internal error", code="internal_error", hint="the log of claude-proxy says more")
+
+
+def _anthropic_type(status: int) -> str:
+    return _ANTHROPIC_TYPES.get(status, "invalid_request_error" if 400 <= status < 500 else "api_error")
+
+
+@asynccontextmanager
+async def _told(request: web.Request, tell: Callable[[ProxyError], Awaitable[None]]) -> AsyncIterator[None]:
+    """Whatever is raised within becomes the ProxyError that `tell` is given, unless the client has left."""
+    exchange = request[EXCHANGE]
+    try:
+        yield
+    except asyncio.CancelledError:
+        if _has_left(request) or not request.app[STATE].stopping:
+            exchange.left = True
+            raise
+        if (task := asyncio.current_task()) is not None:
+            task.uncancel()
+        error: ProxyError = Stopping()
+    except Exception as exc:  # the one place where anything becomes an answer
+        if _has_left(request):
+            exchange.left = True
+            raise
+        error = as_proxy_error(exc)
+    else:
+        return
+    exchange.error = one_line(redacted(f"{error.status} {error.code or error.type}: {error.text}"))[:500]
+    await tell(error)
+
+
+def _has_left(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
+# ------------------------------------------------------------------------------------------- around each reply
+
+
+@web.middleware
+async def replies(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its record, turn what is raised into a body, and log one line at the end."""
+    state = request.app[STATE]
+    exchange = request[EXCHANGE] = _exchange(request)
+    response: web.StreamResponse | None = None
+
+    async def tell(error: ProxyError) -> None:
+        nonlocal response
+        response = error_response(error, exchange.dialect, exchange.id)
+        if not request.content.at_eof():  # the rest of its body is not worth reading
+            response.force_close()
+
+    state.open.add(exchange)
+    try:
+        async with _told(request, tell):
+            response = await handler(request)
+        assert response is not None  # noqa: S101 - for the type checker: `handler` answered, or `tell` did
+        exchange.status = response.status
+        exchange.id = response.headers.get("X-Request-ID", exchange.id)
+        return response
+    finally:
+        state.open.discard(exchange)
+        state.count(exchange)
+        exchange.log_end()
+
+
+def _exchange(request: web.Request) -> Exchange:
+    path = request.path
+    native = path.startswith("/v1/messages") or ("/v1/models" in path and is_anthropic_client(request.headers))
+    return Exchange(
+        id=f"req_{secrets.token_hex(12)}",
+        method=request.method,
+        path=one_line(path)[:200],
+        client=client_name(request.headers.get("User-Agent", "")),
+        dialect="anthropic" if native else "openai",
+        quiet=path in _QUIET,
+        task=asyncio.current_task(),
+    )
+
+
+def is_anthropic_client(headers: Mapping[str, str]) -> bool:
+    """Whether a request to a path that both APIs have comes from a client of Anthropic's."""
+    return "anthropic-version" in headers or ("x-api-key" in headers and "authorization" not in headers)
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """The headers of every reply; a signal of aiohttp's, sent when a reply is about to begin."""
+    exchange = request.get(EXCHANGE)
+    headers = response.headers
+    headers["Server"] = "claude-proxy"
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers.update(cors_headers(request.headers, request.app[POLICY]))
+    if exchange is None:
+        return
+    exchange.first_byte = time.monotonic()
+    exchange.status = response.status
+    exchange.id = headers.setdefault("X-Request-ID", exchange.id)
+    if exchange.dialect == "openai":
+        headers["OpenAI-Version"] = OPENAI_VERSION
+        headers["OpenAI-Processing-Ms"] = str(round((exchange.first_byte - exchange.started) * 1000))
+    if exchange.warnings:
+        headers.update(header_safe({"X-Claude-Proxy-Warnings": ", ".join(exchange.warnings)}))
+
+
+def header_safe(headers: Mapping[str, str]) -> dict[str, str]:
+    """`headers` without what could become a second header, each value cut to a bound."""
+    return {name: value[:MAX_HEADER] for name, value in headers.items() if value.isascii() and value.isprintable()}
+
+
+# ----------------------------------------------------------------------------------------------------- streams
+
+
+@asynccontextmanager
+async def open_stream(
+    request: web.Request, headers: Mapping[str, str] | None = None
+) -> AsyncIterator[web.StreamResponse]:
+    """Begin a stream of events: `write` takes whole frames, and waits while the client reads slowly.
+
+    Whatever is raised inside ends the stream with an error event. Return the yielded response from the endpoint.
+    """
+    exchange = request[EXCHANGE]
+    response = web.StreamResponse(headers=header_safe(headers or {}))
+    response.headers.update(_EVENT_STREAM)
+    await response.prepare(request)
+
+    async def tell(error: ProxyError) -> None:
+        await response.write(error_event(error, exchange.dialect, exchange.id))
+
+    async with _told(request, tell):
+        yield response
+    await response.write_eof()
+
+
+class with_pings:  # noqa: N801 - reads as the function it is used as
+    """`data` as it comes, and None each time `interval` seconds pass without any; 0 never says so.
+
+    `data` must survive the cancellation of a read, as `Reply.data` does.
+    """
+
+    def __init__(self, data: AsyncIterator[bytes], interval: float) -> None:
+        self._next = data.__anext__
+        self._interval = interval or None
+
+    def __aiter__(self) -> "with_pings":
+        return self
+
+    async def __anext__(self) -> bytes | None:
+        try:
+            async with asyncio.timeout(self._interval):
+                return await self._next()
+        except TimeoutError:
+            return None

@@ -1,0 +1,243 @@
+"""The life of the serving process: what it binds, how it answers signals, how it ends."""
+
+import asyncio
+import contextlib
+import dataclasses
+import errno
+import logging
+import resource
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from aiohttp import web
+
+from claude_proxy.config import Config
+from claude_proxy.credentials.chain import credential_chain
+from claude_proxy.errors import ServiceError
+from claude_proxy.server.app import proxy_app
+from claude_proxy.server.connection import Connection, Room
+from claude_proxy.server.exchange import STATE, State
+from claude_proxy.upstream.anthropic import AnthropicBackend
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 1024
+LAST_WORDS = 1.0  # seconds that streams cut by the end of the drain have for their error event
+MAX_DESCRIPTORS = 65536  # enough for any one user, and macOS refuses to be asked for "unlimited"
+
+
+def serve(
+    config: Config,
+    *,
+    environ: Mapping[str, str],
+    ready: Callable[[str], None] | None = None,
+    nonce: str | None = None,
+    sockets: list[socket.socket] | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code.
+
+    `ready` is called with the address, such as `http://127.0.0.1:8000`, once connections are accepted. `nonce`
+    comes back as `instance` from GET /health. `sockets` are listening already (socket activation) and replace
+    `config.host` and `config.port`. Raises ServiceError when the port cannot be had, ConfigError when a
+    setting cannot be used.
+    """
+    _keep_secrets_in_memory()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(config, environ, ready or (lambda _: None), nonce, sockets))
+
+
+async def _serve(
+    config: Config,
+    environ: Mapping[str, str],
+    ready: Callable[[str], None],
+    nonce: str | None,
+    sockets: list[socket.socket] | None,
+) -> int:
+    signals = _Signals()
+    async with contextlib.AsyncExitStack() as stack:
+        listening = sockets or bind(config.host, config.port)
+        for each in listening:
+            stack.callback(each.close)
+        if config.simulator:
+            config = dataclasses.replace(config, base_url=await stack.enter_async_context(_simulator()))
+        chain = credential_chain(config, environ)
+        backend = AnthropicBackend(config, chain, environ)
+        stack.push_async_callback(backend.close)
+        app = proxy_app(config, backend, chain, nonce=nonce)
+        server = Server(app)
+        stack.push_async_callback(server.close)
+        address = await server.start(listening, config.host)
+        log.info("listening on %s, upstream %s", address, config.base_url)
+        ready(address)
+        await signals.first.wait()
+        log.info("stopping: %d requests are open", len(app[STATE].open))
+        await server.drain(config.drain_timeout, signals.second)
+    log.info("stopped")
+    return 0
+
+
+class Server:
+    """An application on listening sockets."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._state: State = app[STATE]
+        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=LAST_WORDS)
+        self._listeners: list[asyncio.Server] = []
+        self._room = Room.of(_raise_descriptor_limit())
+
+    async def start(self, sockets: list[socket.socket], host: str) -> str:
+        """Accept connections; returns the address to print."""
+        loop = asyncio.get_running_loop()
+        await self._runner.setup()
+        manager = self._runner.server
+        assert manager is not None  # noqa: S101 - `setup` made it
+        for each in sockets:
+            listener = await loop.create_server(
+                lambda: Connection(manager, self._room, loop=loop), sock=each, backlog=BACKLOG
+            )
+            self._listeners.append(listener)
+        self._state.address = _address(sockets[0], host)
+        return self._state.address
+
+    async def drain(self, timeout: float, at_once: asyncio.Event) -> None:
+        """Accept nothing more and let open requests end: for `timeout` seconds, or until `at_once` is set."""
+        self._state.stopping = True
+        for listener in self._listeners:
+            listener.close()
+        manager = self._runner.server
+        if manager is None:
+            return
+        # Idle connections are closed by this at once, the others when their reply has ended.
+        ended = asyncio.create_task(manager.shutdown(timeout + LAST_WORDS))
+        hurry = asyncio.create_task(at_once.wait())
+        await asyncio.wait({ended, hurry}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        for exchange in list(self._state.open):
+            if exchange.task is not None:
+                exchange.task.cancel()  # `replies` tells the client why
+        await asyncio.wait({ended}, timeout=LAST_WORDS)
+        ended.cancel()
+        await asyncio.wait({ended, hurry})
+
+    async def close(self) -> None:
+        """End whatever is left."""
+        for listener in self._listeners:
+            listener.close()
+        await self._runner.cleanup()
+
+
+class _Signals:
+    """SIGTERM and SIGINT, counted to two: the first asks to finish, the second to stop at once."""
+
+    def __init__(self) -> None:
+        self.first = asyncio.Event()
+        self.second = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._received)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes is no reason to stop
+
+    def _received(self) -> None:
+        (self.second if self.first.is_set() else self.first).set()
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets for `host`: one for an address, one per family for `localhost`. Port 0 is a free one."""
+    families = [(socket.AF_INET6 if ":" in host else socket.AF_INET, host.strip("[]"))]
+    if host.lower() == "localhost":
+        families = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    made: list[socket.socket] = []
+    for family, address in families:
+        try:
+            made.append(_bound(family, address, made[0].getsockname()[1] if made else port))
+        except OSError as exc:
+            if made and exc.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # a machine without IPv6
+                continue
+            for each in made:
+                each.close()
+            raise _cannot_bind(exc, host, port) from exc
+    return made
+
+
+def _bound(family: int, address: str, port: int) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # For connections of an earlier run that linger; a port that somebody listens on stays theirs.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((address, port))
+        made.listen(BACKLOG)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _cannot_bind(exc: OSError, host: str, port: int) -> ServiceError:
+    match exc.errno:
+        case errno.EADDRINUSE:
+            return ServiceError(
+                f"port {port} on {host} is already in use",
+                hint="stop the program that uses it, or choose another one with `--port`",
+            )
+        case errno.EACCES:
+            return ServiceError(f"port {port} may not be used by this user", hint="choose one above 1023")
+        case _:
+            return ServiceError(f"cannot listen on {host} port {port}: {exc.strerror}")
+
+
+def _address(bound: socket.socket, host: str) -> str:
+    if bound.family == socket.AF_UNIX:
+        return f"unix:{bound.getsockname()}"
+    address, port = bound.getsockname()[:2]
+    name = "localhost" if host.lower() == "localhost" else f"[{address}]" if ":" in address else address
+    return f"http://{name}:{port}"
+
+
+@contextlib.asynccontextmanager
+async def _simulator() -> AsyncIterator[str]:
+    """The built-in Messages API on a port of its own, in this process; yields its address."""
+    from claude_proxy.simulator.app import Options, simulator_app  # noqa: PLC0415 - most runs do without it
+
+    runner = web.AppRunner(simulator_app(Options()), access_log=None, shutdown_timeout=LAST_WORDS)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _raise_descriptor_limit() -> int:
+    """Allow as many descriptors as the system lets us; returns how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
+    return soft if 0 < soft < MAX_DESCRIPTORS else MAX_DESCRIPTORS
+
+
+def _keep_secrets_in_memory() -> None:
+    """No core dump, and on Linux no other process of this user that attaches and reads."""
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - only here
+
+        pr_set_dumpable = 4
+        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)

@@ -1,0 +1,79 @@
+"""GET /health and /status: whether the server can serve, and what `claude-proxy status` prints."""
+
+import os
+import time
+from collections.abc import Mapping
+
+import msgspec
+from aiohttp import web
+
+from claude_proxy import __version__
+from claude_proxy.errors import CredentialError
+from claude_proxy.log import redacted
+from claude_proxy.server.exchange import STATE, State
+
+
+async def root(_: web.Request) -> web.Response:
+    """What the Claude CLI asks before anything else: is somebody there?"""
+    return _json({"name": "claude-proxy", "version": __version__})
+
+
+async def health(request: web.Request) -> web.Response:
+    """200 while it can serve, 503 once it was told to stop. `instance` proves which process answers."""
+    state = request.app[STATE]
+    body = {"status": "stopping" if state.stopping else "ok", "version": __version__, "instance": state.nonce}
+    return _json(body, status=503 if state.stopping else 200)
+
+
+async def status(request: web.Request) -> web.Response:
+    state = request.app[STATE]
+    config = state.config
+    return _json(
+        {
+            "version": __version__,
+            "pid": os.getpid(),
+            "instance": state.nonce,
+            "status": "stopping" if state.stopping else "ok",
+            "started_at": state.started,
+            "uptime": round(time.time() - state.started, 3),
+            "address": state.address,
+            "base_url": f"{state.address}/openai/v1",
+            "upstream": {
+                "base_url": config.base_url,
+                "is_anthropic": config.upstream_is_anthropic,
+                "simulator": config.simulator,
+            },
+            "credential": await _credential(state),
+            "requests": state.served,
+            "open_requests": len(state.open),
+            "clients": dict(state.clients.most_common()),
+            "last_error": None
+            if state.last_error is None
+            else {"message": redacted(state.last_error), "at": state.last_error_at},
+        }
+    )
+
+
+async def _credential(state: State) -> dict[str, object]:
+    """What is said about the credential in force: where it comes from, never more of it than its tail."""
+    try:
+        credential = await state.chain.credential()
+    except CredentialError as exc:
+        return {"found": False, "message": exc.message, "hint": exc.hint}
+    return {
+        "found": True,
+        "source": credential.source,
+        "kind": credential.kind,
+        "expires_at": credential.expires_at,
+        "subscription": credential.subscription,
+        "tail": credential.secret.tail,
+    }
+
+
+def _json(data: Mapping[str, object], *, status: int = 200) -> web.Response:
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(data),
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
