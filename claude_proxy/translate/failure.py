@@ -60,7 +60,9 @@ def _phrase(status: int) -> str:
         return "(unknown)"
 
 
-def _mapped(status: int, error: anthropic.ErrorDetail, headers: dict[str, str]) -> UpstreamRefused:
+def _mapped(  # noqa: C901, PLR0912 - a table of statuses, one line each
+    status: int, error: anthropic.ErrorDetail, headers: dict[str, str]
+) -> UpstreamRefused:
     message = error.message or _phrase(status)
     low = message.lower()
     code = error.details.error_code if error.details else None

@@ -4,6 +4,8 @@ Shapes follow `anthropic.types` of the SDK 2.12. Fields that only travel through
 schema, a block we do not interpret) stay `msgspec.Raw`.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
@@ -159,6 +161,28 @@ class Usage(Struct):
 
 class OutputTokensDetails(Struct):
     thinking_tokens: int | None = None
+
+
+def summed(usages: Iterable[Usage]) -> Usage | None:
+    """The counters of several requests that were answered as one: each of them was paid for."""
+    usages = list(usages)
+    if not usages:
+        return None
+    details = [usage.output_tokens_details or OutputTokensDetails() for usage in usages]
+    return Usage(
+        input_tokens=_total(usage.input_tokens for usage in usages),
+        cache_creation_input_tokens=_total(usage.cache_creation_input_tokens for usage in usages),
+        cache_read_input_tokens=_total(usage.cache_read_input_tokens for usage in usages),
+        output_tokens=_total(usage.output_tokens for usage in usages),
+        output_tokens_details=OutputTokensDetails(_total(detail.thinking_tokens for detail in details)),
+        service_tier=usages[0].service_tier,
+        speed=usages[0].speed,
+    )
+
+
+def _total(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 class StartedMessage(Struct):

@@ -312,9 +312,14 @@ class ChatRequest(Struct):
     # extensions
     anthropic: Raw = NULL
     cache_control: CacheBreakpoint | None = None
+    container: Raw = NULL
+    context_management: Raw = NULL
     enable_thinking: bool | None = None
     extra_body: ExtraBody | None = None
+    inference_geo: Raw = NULL
+    mcp_servers: Raw = NULL
     reasoning: Reasoning | None = None
+    speed: Raw = NULL
     thinking: ThinkingOption | None = None
     top_k: int | None = None
 
@@ -457,8 +462,8 @@ class ChatCompletion(Struct, omit_defaults=True):
     created: int  # unix seconds
     model: str
     choices: list[Choice]
-    usage: CompletionUsage
     system_fingerprint: None
+    usage: CompletionUsage | UnsetType = UNSET
     service_tier: str | UnsetType = UNSET
 
 
@@ -489,24 +494,6 @@ class ChoiceDelta(Struct, omit_defaults=True):
     tool_calls: list[DeltaCall] | UnsetType = UNSET
     function_call: DeltaFunction | UnsetType = UNSET
     annotations: list[Annotation] | UnsetType = UNSET
-
-
-class ChunkChoice(Struct):
-    index: int
-    delta: ChoiceDelta
-    finish_reason: str | None
-    logprobs: None
-
-
-class ChatCompletionChunk(Struct, omit_defaults=True):
-    id: str
-    object: str
-    created: int
-    model: str
-    choices: list[ChunkChoice]
-    system_fingerprint: None
-    usage: CompletionUsage | UnsetType | None = UNSET
-    service_tier: str | UnsetType = UNSET
 
 
 class ErrorDetail(Struct):

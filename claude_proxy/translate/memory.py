@@ -1,0 +1,145 @@
+"""Signed thinking across tool turns, for clients that know nothing of it.
+
+Upstream wants the thinking of a tool turn back, unchanged; a plain OpenAI client keeps only text and calls. So
+the blocks such a client cannot keep are remembered here, by the ids of the turn's calls, and put back when the
+turn returns: only for the same model, the same calls, and, where a model binds thinking to its prefix, behind the
+same prefix. Leaving them out is always allowed, so every doubt means: leave out.
+"""
+
+import hashlib
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import Raw
+
+from claude_proxy.wire import anthropic
+from claude_proxy.wire.anthropic import Block, RedactedThinkingBlock, TextBlock, ThinkingBlock, ToolUseBlock
+
+MAX_TURNS = 2_000
+MAX_BYTES = 16 * 1024 * 1024
+
+_BREAKPOINT = re.compile(rb',"cache_control":\{"type":"ephemeral"(?:,"ttl":"[^"]*")?\}')
+
+
+class TextRun:
+    """Stands for the turn's text, which the client keeps itself."""
+
+
+TEXT = TextRun()
+
+Part = TextRun | str | ThinkingBlock | RedactedThinkingBlock | Raw  # str: the id of a call
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An assistant's turn with calls, as it has to go back: `parts` in order."""
+
+    model: str
+    prefix: bytes
+    parts: tuple[Part, ...]
+    calls: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(len(msgspec.json.encode(part)) for part in self.parts if not isinstance(part, TextRun | str))
+
+
+class ThinkingMemory:
+    """The turns of the last while, bounded in number and bytes; the least recently used one goes first."""
+
+    def __init__(self, *, max_turns: int = MAX_TURNS, max_bytes: int = MAX_BYTES) -> None:
+        self._turns: OrderedDict[str, Turn] = OrderedDict()  # by the id of the turn's first call
+        self._bytes = 0
+        self._max_turns = max_turns
+        self._max_bytes = max_bytes
+
+    def remember(self, turn: Turn) -> None:
+        if not turn.calls or turn.size > self._max_bytes:
+            return
+        self._forget(turn.calls[0])
+        self._turns[turn.calls[0]] = turn
+        self._bytes += turn.size
+        while self._bytes > self._max_bytes or len(self._turns) > self._max_turns:
+            self._forget(next(iter(self._turns)))
+
+    def _forget(self, call: str) -> None:
+        if (turn := self._turns.pop(call, None)) is not None:
+            self._bytes -= turn.size
+
+    def recall(self, call: str) -> Turn | None:
+        """The turn whose first call is `call`."""
+        if (turn := self._turns.get(call)) is not None:
+            self._turns.move_to_end(call)
+        return turn
+
+
+def restore(body: anthropic.MessagesRequest, memory: ThinkingMemory, *, binds: bool) -> int:
+    """Put remembered blocks back into the turns of `body` that lack them; how many turns that were.
+
+    `binds` says that the model accepts thinking only behind the prefix it was made for.
+    """
+    restored = 0
+    digest = Prefix(body) if binds else None
+    for message in body.messages:
+        if message.role == "assistant" and (turn := _known(message, memory)) is not None:
+            fits = turn.model == body.model and (digest is None or digest.value() == turn.prefix)
+            if fits and (blocks := _rebuilt(message.content, turn)) is not None:
+                message.content = blocks
+                restored += 1
+        if digest is not None:
+            digest.add(message)
+    return restored
+
+
+def _known(message: anthropic.Message, memory: ThinkingMemory) -> Turn | None:
+    calls = [block.id for block in message.content if isinstance(block, ToolUseBlock)]
+    thinks = any(isinstance(block, ThinkingBlock | RedactedThinkingBlock) for block in message.content)
+    turn = memory.recall(calls[0]) if calls and not thinks else None
+    return turn if turn is not None and turn.calls == tuple(calls) else None
+
+
+def _rebuilt(blocks: list[Block], turn: Turn) -> list[Block] | None:
+    calls = {block.id: block for block in blocks if isinstance(block, ToolUseBlock)}
+    texts: list[Block] = [block for block in blocks if isinstance(block, TextBlock)]
+    if len(calls) + len(texts) != len(blocks):
+        return None
+    rebuilt: list[Block] = []
+    for part in turn.parts:
+        match part:
+            case TextRun():
+                rebuilt += texts
+                texts = []
+            case str():
+                rebuilt.append(calls[part])
+            case block:
+                rebuilt.append(block)
+    whole = all(isinstance(part, Raw) for part in turn.parts)
+    return rebuilt if whole or not texts else None
+
+
+class Prefix:
+    """A digest of what stands before an answer: system, tools and the messages, cache breakpoints left out."""
+
+    def __init__(self, body: anthropic.MessagesRequest) -> None:
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._update(body.system)
+        self._update(body.tools)
+
+    def _update(self, value: object) -> None:
+        self._hash.update(_BREAKPOINT.sub(b"", msgspec.json.encode(value)))
+
+    def add(self, message: anthropic.Message) -> None:
+        self._update(message)
+
+    def value(self) -> bytes:
+        return self._hash.digest()
+
+
+def prefix_of(body: anthropic.MessagesRequest) -> bytes:
+    """The digest of the whole of `body`: what an answer to it is bound to."""
+    prefix = Prefix(body)
+    for message in body.messages:
+        prefix.add(message)
+    return prefix.value()

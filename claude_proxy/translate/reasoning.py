@@ -1,0 +1,165 @@
+"""How much the model may think: `reasoning_effort` and its many dialects, as each model accepts it.
+
+Source: Anthropic's "Adaptive thinking", "Extended thinking" and "Effort" pages.
+"""
+
+from dataclasses import dataclass
+
+from claude_proxy.errors import InvalidRequest
+from claude_proxy.translate.draft import Draft
+from claude_proxy.translate.memory import restore
+from claude_proxy.translate.models import EFFORTS
+from claude_proxy.wire import anthropic, openai
+from claude_proxy.wire.anthropic import OutputConfig, Thinking
+
+WORDS = ("none", "minimal", *EFFORTS)
+INTERLEAVED_BETA = "interleaved-thinking-2025-05-14"
+MIN_BUDGET = 1024
+# Budgets for models that know no effort; the figures that other adapters settled on.
+_BUDGETS = {"low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}
+
+
+@dataclass
+class _Wish:
+    """What the client asked for, whatever words it used."""
+
+    param: str = "reasoning_effort"
+    effort: str | None = None  # one of EFFORTS
+    budget: int | None = None
+    on: bool | None = None  # None: it did not say
+    display: str | None = None
+
+
+def translate_reasoning(draft: Draft) -> None:
+    """Fill `draft.body.thinking` and the effort; `draft.body.max_tokens` may grow by a thinking budget."""
+    wish = _wish(draft)
+    if draft.memory is not None and (turns := restore(draft.body, draft.memory, binds=draft.model.binds_thinking)):
+        draft.note("mapped", "messages", f"the thinking of {turns} earlier tool turn(s) was put back")
+    if "adaptive" in draft.model.thinking:
+        _adaptive(draft, wish)
+    else:
+        _budgeted(draft, wish)
+
+
+def _wish(draft: Draft) -> _Wish:
+    """The client's words, later ones overriding earlier ones: effort, OpenRouter's, switches, Anthropic's own."""
+    chat, wish = draft.chat, _Wish()
+    nested = chat.extra_body or openai.ExtraBody()
+    if (word := chat.reasoning_effort or nested.reasoning_effort) is not None:
+        _take_effort(wish, word, "reasoning_effort")
+    if chat.reasoning is not None:
+        _take_openrouter(draft, wish, chat.reasoning)
+    switch = nested.enable_thinking if chat.enable_thinking is None else chat.enable_thinking
+    if switch is not None:
+        wish.on, wish.param = switch, "enable_thinking"
+    if (option := chat.thinking or nested.thinking) is not None:
+        wish.on, wish.param = option.type != "disabled", "thinking"
+        wish.budget, wish.display = option.budget_tokens, option.display
+    return wish
+
+
+def _take_effort(wish: _Wish, word: str, param: str) -> None:
+    if word not in WORDS:
+        raise InvalidRequest(
+            f"Invalid value: '{word}'. Supported values are: {', '.join(repr(known) for known in WORDS)}.",
+            param=param,
+            code="invalid_value",
+        )
+    wish.param = param
+    wish.on = word != "none"
+    wish.effort = None if word == "none" else "low" if word == "minimal" else word
+
+
+def _take_openrouter(draft: Draft, wish: _Wish, reasoning: openai.Reasoning) -> None:
+    wish.param = "reasoning"
+    if reasoning.effort is not None:
+        _take_effort(wish, reasoning.effort, "reasoning.effort")
+    if reasoning.max_tokens is not None:
+        wish.budget, wish.on = reasoning.max_tokens, reasoning.max_tokens > 0
+    if reasoning.enabled is not None:
+        wish.on = reasoning.enabled
+    if reasoning.exclude:
+        draft.show_reasoning = False
+
+
+def _adaptive(draft: Draft, wish: _Wish) -> None:
+    model = draft.model
+    if wish.budget is not None and wish.effort is None and wish.on:
+        wish.effort = "low" if wish.budget <= MIN_BUDGET else "medium" if wish.budget <= 2 * MIN_BUDGET else "high"
+        draft.note("changed", wish.param, f"{model.id} takes no thinking budget: effort '{wish.effort}' instead")
+    if wish.on is False:
+        _switch_off(draft, wish)
+    elif wish.on or model.thinks:
+        shown = draft.options.reasoning_text and draft.show_reasoning
+        draft.body.thinking = Thinking("adaptive", display=wish.display or ("summarized" if shown else None))
+    if wish.effort is not None:
+        _set_effort(draft, wish.effort, wish.param)
+
+
+def _switch_off(draft: Draft, wish: _Wish) -> None:
+    model = draft.model
+    quiet = next((type_ for type_ in ("disabled", "between_tools") if type_ in model.thinking), None)
+    if quiet is None:
+        wish.effort = "low"
+        draft.warn(wish.param, f"{model.id} always thinks; effort 'low' was asked for instead")
+        return
+    draft.body.thinking = Thinking(quiet)
+    if model.disabled_up_to_high and wish.effort in ("xhigh", "max"):
+        wish.effort = "high"
+        draft.note("changed", wish.param, f"{model.id} takes at most effort 'high' when it does not think")
+
+
+def _set_effort(draft: Draft, effort: str, param: str) -> None:
+    levels = draft.model.efforts
+    if not levels:
+        return
+    if effort not in levels:
+        wanted, effort = effort, "max" if effort == "xhigh" and "max" in levels else levels[-1]
+        draft.note("changed", param, f"{draft.model.id} has no effort '{wanted}': '{effort}' instead")
+    config = draft.body.output_config or OutputConfig()
+    config.effort = effort
+    draft.body.output_config = config
+
+
+def _budgeted(draft: Draft, wish: _Wish) -> None:
+    """Models before adaptive thinking: a budget inside `max_tokens`, and several things that exclude it."""
+    if wish.effort is not None:
+        _set_effort(draft, wish.effort, wish.param)
+    if not wish.on:
+        return
+    reason = _no_budget_because(draft)
+    if reason is not None:
+        draft.warn(wish.param, f"{reason}, so the model answers without thinking")
+        return
+    budget = max(MIN_BUDGET, wish.budget or _BUDGETS[wish.effort or "medium"])
+    room = draft.model.max_tokens - draft.body.max_tokens
+    if budget >= draft.body.max_tokens:
+        if room <= 0:
+            budget = draft.body.max_tokens - 1
+        else:
+            draft.body.max_tokens += min(budget, room)
+            draft.note("changed", "max_tokens", f"raised by the thinking budget of {budget} tokens, which counts in it")
+    if budget < MIN_BUDGET or budget >= draft.body.max_tokens:
+        draft.warn(wish.param, "the answer is too short for a thinking budget, so the model answers without thinking")
+        return
+    draft.body.thinking = Thinking("enabled", budget_tokens=budget)
+    if draft.body.tools and draft.model.line != "haiku":
+        draft.add_beta(INTERLEAVED_BETA)
+
+
+def _no_budget_because(draft: Draft) -> str | None:
+    choice = draft.body.tool_choice
+    if choice is not None and choice.type in ("any", "tool"):
+        return f"{draft.model.id} does not think when it is forced to call a tool"
+    if _loop_without_thinking(draft.body.messages):
+        return f"{draft.model.id} wants its earlier thinking back in a tool turn, and the history has none"
+    return None
+
+
+def _loop_without_thinking(messages: list[anthropic.Message]) -> bool:
+    """Whether the conversation stands within a tool turn whose assistant message does not begin with thinking."""
+    if not any(isinstance(block, anthropic.ToolResultBlock) for block in messages[-1].content):
+        return False
+    assistant = next((message for message in reversed(messages) if message.role == "assistant"), None)
+    thinking = (anthropic.ThinkingBlock, anthropic.RedactedThinkingBlock)
+    return assistant is not None and not isinstance(assistant.content[0], thinking)

@@ -1,0 +1,155 @@
+"""An answer as OpenAI's stream of chunks: upstream's bytes in, frames out, whatever way the bytes are cut.
+
+Order: the role; deltas; the finish; usage, if asked for; `[DONE]`. A failure ends the stream with none of the
+last three: the endpoint sends an error event instead. Source: OpenAI's "Streaming events" reference and what the
+SDKs' accumulators demand.
+"""
+
+import msgspec
+
+from claude_proxy.errors import ProxyError
+from claude_proxy.translate.draft import ReplyContext
+from claude_proxy.translate.reading import (
+    CallInput,
+    CallStarted,
+    Cited,
+    Finished,
+    Piece,
+    Reasoning,
+    ReplyReader,
+    Started,
+    Text,
+)
+from claude_proxy.translate.response import completion_usage, service_tier
+from claude_proxy.wire import openai
+from claude_proxy.wire.anthropic import Usage
+from claude_proxy.wire.openai import ChoiceDelta, DeltaCall, DeltaCustom, DeltaFunction
+from claude_proxy.wire.sse import DONE, EventDecoder
+
+_encode = msgspec.json.Encoder().encode
+
+
+class StreamTranslator:
+    """Turns one upstream stream into the frames of one choice.
+
+    `feed` takes bytes as they come and returns the frames they complete, possibly none. When `reader.failure` is
+    set, or `close` raises, the stream has failed and what `feed` returned is all there is. `done` tells whether
+    this translator ends the stream with usage and `[DONE]`; one of several choices leaves that to its endpoint.
+    """
+
+    def __init__(self, context: ReplyContext, *, created: int, index: int = 0, done: bool = True) -> None:
+        self.reader = ReplyReader(context)
+        self._context = context
+        self._created = created
+        self._index = index
+        self._done = done
+        self._decoder = EventDecoder()
+        self._annotations = 0
+        self._head = self._tail = b""
+        self.usage: Usage | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """The frames for the events that `data` completes. Raises UpstreamDisconnected on an endless event."""
+        frames: list[bytes] = []
+        for event in self._decoder.feed(data):
+            for piece in self.reader.read(event):
+                self._render(piece, frames)
+        return b"".join(frames)
+
+    def resume(self) -> None:
+        """Go on with the answer to the next request, after a pause."""
+        self._decoder = EventDecoder()
+        self.reader.resume()
+
+    def close(self) -> None:
+        """Upstream has ended. Raises ProxyError if the answer is not whole."""
+        self.reader.close()
+
+    def _render(self, piece: Piece, frames: list[bytes]) -> None:
+        match piece:
+            case Text(text):
+                frames.append(self._head + b'{"content":' + _encode(text) + b"}" + self._tail)
+            case Reasoning(text):
+                frames.append(self._head + b'{"reasoning_content":' + _encode(text) + b"}" + self._tail)
+            case CallInput():
+                self._call_input(piece, frames)
+            case CallStarted():
+                self._call_started(piece, frames)
+            case Cited(annotations):
+                self._cited(annotations, frames)
+            case Started(id_, _):
+                self._started(id_, frames)
+            case Finished():
+                self._finished(piece, frames)
+
+    def _delta(self, delta: ChoiceDelta) -> bytes:
+        return self._head + _encode(delta) + self._tail
+
+    def _started(self, id_: str, frames: list[bytes]) -> None:
+        """The first chunk has the role; it also fixes what every chunk repeats."""
+        base = f'"id":{_text(id_)},"object":"chat.completion.chunk","created":{self._created},'
+        base += f'"model":{_text(self._context.model)},"system_fingerprint":null,'
+        self._base = base.encode()
+        self._head = b"data: {" + self._base + b'"choices":[{"index":%d,"delta":' % self._index
+        usage = b',"usage":null' if self._context.include_usage else b""
+        self._tail = b',"finish_reason":null,"logprobs":null}]' + usage + b"}\n\n"
+        frames.append(self._delta(ChoiceDelta(role="assistant", content="", refusal=None)))
+
+    def _call_started(self, call: CallStarted, frames: list[bytes]) -> None:
+        if self._context.legacy_functions:
+            if call.index == 0:
+                frames.append(self._delta(ChoiceDelta(function_call=DeltaFunction(name=call.name, arguments=""))))
+            return
+        if call.custom:
+            started = DeltaCall(call.index, call.id, "custom", custom=DeltaCustom(name=call.name, input=""))
+        else:
+            started = DeltaCall(call.index, call.id, "function", DeltaFunction(name=call.name, arguments=""))
+        frames.append(self._delta(ChoiceDelta(tool_calls=[started])))
+
+    def _call_input(self, call: CallInput, frames: list[bytes]) -> None:
+        if self._context.legacy_functions:
+            if call.index == 0:
+                frames.append(self._delta(ChoiceDelta(function_call=DeltaFunction(arguments=call.text))))
+        elif call.custom:
+            frames.append(
+                self._delta(ChoiceDelta(tool_calls=[DeltaCall(call.index, custom=DeltaCustom(input=call.text))]))
+            )
+        else:
+            text = _encode(call.text)
+            delta = b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}' % (call.index, text)
+            frames.append(self._head + delta + self._tail)
+
+    def _cited(self, annotations: list[openai.Annotation], frames: list[bytes]) -> None:
+        for annotation in annotations:  # the SDK's accumulator merges list items by their index
+            annotation.index = self._annotations
+            self._annotations += 1
+        frames.append(self._delta(ChoiceDelta(annotations=annotations)))
+
+    def _finished(self, end: Finished, frames: list[bytes]) -> None:
+        self.usage = end.usage
+        if end.refusal is not None:
+            frames.append(self._delta(ChoiceDelta(refusal=end.refusal)))
+        reason = "function_call" if end.reason == "tool_calls" and self._context.legacy_functions else end.reason
+        tail = self._tail.replace(b'"finish_reason":null', b'"finish_reason":' + _encode(reason), 1)
+        if self._context.echo_service_tier and (tier := service_tier(self.reader)):
+            tail = tail[:-3] + b',"service_tier":' + _encode(tier) + b"}\n\n"
+        frames.append(self._head + b"{}" + tail)
+        if self._done:
+            frames.append(self.end(end.usage))
+
+    def end(self, usage: Usage | None) -> bytes:
+        """The end of the whole stream: a chunk with the usage, if it was asked for and is known, and `[DONE]`."""
+        if not self._context.include_usage or usage is None:
+            return DONE
+        counted = _encode(completion_usage(usage))
+        return b"data: {" + self._base + b'"choices":[],"usage":' + counted + b"}\n\n" + DONE
+
+
+def _text(value: str) -> str:
+    return _encode(value).decode()
+
+
+def error_event(failure: ProxyError) -> bytes:
+    """The event that ends a stream which failed after its head was out."""
+    detail = openai.ErrorDetail(failure.text, failure.type, failure.param, failure.code)
+    return b"data: " + _encode(openai.ErrorBody(detail)) + b"\n\n"
