@@ -1,0 +1,65 @@
+"""The system keyring, asked in a process of its own: `keyring_child.py ACTION SERVICE ACCOUNT`.
+
+A keyring may wait for ever for somebody to answer a dialog, and a thread that waits cannot be ended; a process
+can. A secret comes in on stdin and goes out on stdout, in JSON; never in an argument. This file is run by its
+path and imports nothing of the package: it should start fast.
+"""
+
+import json
+import signal
+import sys
+
+_DEADLINE = 90  # should whoever started this process die, it still ends
+
+
+def main(action: str, service: str, account: str) -> dict[str, str | None]:
+    import keyring  # noqa: PLC0415 - after the alarm is set: this is where a dead D-Bus is met
+    from keyring.errors import KeyringError, KeyringLocked, NoKeyringError, PasswordDeleteError  # noqa: PLC0415
+
+    try:
+        backend = keyring.get_keyring()
+        if action == "get" and _is_locked(backend):
+            return {"state": "locked"}
+        match action:
+            case "get":
+                secret = backend.get_password(service, account)
+                return {"state": "not here"} if secret is None else {"state": "found", "secret": secret}
+            case "set":
+                backend.set_password(service, account, sys.stdin.read())
+                return {"state": "done", "detail": backend.name}
+            case "forget":
+                backend.delete_password(service, account)
+                return {"state": "done", "detail": backend.name}
+            case _:
+                return {"state": "error", "detail": f"unknown action {action}"}
+    except NoKeyringError:
+        return {"state": "absent"}
+    except PasswordDeleteError:
+        return {"state": "not here"}
+    except KeyringLocked:
+        return {"state": "locked"}
+    except KeyringError as exc:
+        return {"state": "error", "detail": str(exc)}
+
+
+def _is_locked(backend: object) -> bool:
+    """Whether a Secret Service is in use and locked: asking it for a secret then opens a dialog, or hangs."""
+    if type(backend).__module__ != "keyring.backends.SecretService":
+        chained = getattr(backend, "backends", None)
+        return isinstance(chained, list) and any(_is_locked(each) for each in chained)
+    from contextlib import closing  # noqa: PLC0415 - only here
+
+    import secretstorage  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415 - Linux only
+
+    with closing(secretstorage.dbus_init()) as connection:
+        return bool(secretstorage.get_default_collection(connection).is_locked())
+
+
+if __name__ == "__main__":
+    if hasattr(signal, "alarm"):
+        signal.alarm(_DEADLINE)
+    try:
+        answer = main(*sys.argv[1:])
+    except Exception as exc:  # noqa: BLE001 - a third party's backend may raise anything; its name is enough
+        answer = {"state": "error", "detail": type(exc).__name__}
+    json.dump(answer, sys.stdout)

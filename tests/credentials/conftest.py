@@ -1,0 +1,66 @@
+"""What the tests of credentials share: the Claude CLI's store as files, written as the CLI writes them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from claude_proxy.credentials.cli_places import CliPlaces, cli_places
+
+
+class CliStore:
+    """The CLI's directory in a temporary home."""
+
+    def __init__(self, home: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        self.environ = dict(environ or {"HOME": str(home), "USER": "somebody"})
+        self.places: CliPlaces = cli_places(self.environ, home)
+
+    def write(self, document: object) -> None:
+        """Replace the stored login, as the CLI does: a new file renamed over the old one."""
+        self.write_text(json.dumps(document, separators=(",", ":")))
+
+    def write_text(self, text: str) -> None:
+        file = self.places.login_file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_name(".credentials.json.tmp.1")
+        temporary.touch(0o600)
+        temporary.write_text(text, "utf-8")
+        temporary.replace(file)
+
+    def log_in(self, token: str, **fields: object) -> None:
+        login = {
+            "accessToken": token,
+            "refreshToken": "sk-ant-ort01-made-up-for-the-tests-RRRRRRRRRRRR",
+            "expiresAt": None,
+            "scopes": ["user:inference", "user:profile"],
+            "subscriptionType": "max",
+            "rateLimitTier": "default_claude_max_5x",
+        }
+        self.write({"claudeAiOauth": login | fields})
+
+    def log_out(self) -> None:
+        self.places.login_file.unlink()
+
+    def keep_key(self, key: object) -> None:
+        self.places.state_file.write_text(json.dumps({"numStartups": 3, "primaryApiKey": key}), "utf-8")
+
+
+@pytest.fixture
+def cli(home: Path) -> CliStore:
+    return CliStore(home)
+
+
+@pytest.fixture
+def executable(tmp_path: Path):
+    """A function that writes a small program and says where it is."""
+
+    def write(name: str, text: str, directory: Path | None = None) -> Path:
+        file = (directory or tmp_path) / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+        file.chmod(0o755)
+        return file
+
+    return write

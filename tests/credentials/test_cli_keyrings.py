@@ -1,0 +1,145 @@
+import json
+
+import keyring.backend
+import pytest
+from keyring.errors import KeyringError, KeyringLocked, PasswordDeleteError, PasswordSetError
+
+from claude_proxy.credentials import cli_keyrings
+from claude_proxy.credentials.cli_keyrings import CliFileKeyring, CliKeychain, decoded
+
+DOCUMENT = '{"claudeAiOauth":{"accessToken":"made-up"},"mcpOAuth":{}}'
+
+
+def test_the_file_answers_for_the_login(cli):
+    cli.write_text(DOCUMENT)
+    assert CliFileKeyring(cli.places).get_password("Claude Code-credentials", "somebody") == DOCUMENT
+
+
+def test_the_file_answers_for_the_console_key(cli):
+    cli.keep_key("made-up-key")
+    assert CliFileKeyring(cli.places).get_password("Claude Code", "somebody") == "made-up-key"
+
+
+@pytest.mark.parametrize("service", ["Claude Code-credentials", "Claude Code", "something else"])
+def test_nothing_there_is_none(cli, service):
+    assert CliFileKeyring(cli.places).get_password(service, "somebody") is None
+
+
+def test_the_older_state_file_wins_unless_it_is_empty(cli):
+    cli.keep_key("newer")
+    older = cli.places.state_files[0]
+    older.parent.mkdir()
+    older.write_text("")
+    assert CliFileKeyring(cli.places).get_password("Claude Code", "somebody") == "newer"
+    older.write_text(json.dumps({"primaryApiKey": "older"}))
+    assert CliFileKeyring(cli.places).get_password("Claude Code", "somebody") == "older"
+
+
+@pytest.mark.parametrize("text", ["[]", '"text"', '{"primaryApiKey": 7}'])
+def test_a_state_file_in_another_form_holds_no_key(cli, text):
+    cli.places.state_file.write_text(text)
+    assert CliFileKeyring(cli.places).get_password("Claude Code", "somebody") is None
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000])
+def test_a_state_file_that_is_not_json_is_an_error(cli, text):
+    cli.places.state_file.write_text(text)
+    with pytest.raises(KeyringError, match="not valid JSON"):
+        CliFileKeyring(cli.places).get_password("Claude Code", "somebody")
+
+
+def test_a_file_that_cannot_be_read_is_an_error(cli):
+    cli.places.login_file.mkdir(parents=True)
+    with pytest.raises(KeyringError, match=r"\.credentials\.json"):
+        CliFileKeyring(cli.places).get_password("Claude Code-credentials", "somebody")
+
+
+def test_a_file_without_end_is_not_read_to_its_end(cli, monkeypatch):
+    monkeypatch.setattr(cli_keyrings, "_MAX_LOGIN", 100)
+    cli.write_text("x" * 101)
+    with pytest.raises(KeyringError, match="larger"):
+        CliFileKeyring(cli.places).get_password("Claude Code-credentials", "somebody")
+
+
+@pytest.mark.parametrize("backend", [CliFileKeyring, CliKeychain])
+def test_a_store_of_the_cli_is_only_read(cli, backend):
+    store = backend(cli.places)
+    with pytest.raises(PasswordSetError):
+        store.set_password("Claude Code", "somebody", "new")
+    with pytest.raises(PasswordDeleteError):
+        store.delete_password("Claude Code", "somebody")
+
+
+def test_keyring_never_picks_a_store_of_the_cli():
+    offered = keyring.backend.get_all_keyring()
+    assert not [each for each in offered if isinstance(each, CliFileKeyring | CliKeychain)]
+    assert CliFileKeyring.priority < 0
+    assert CliKeychain.priority < 0
+
+
+def test_a_variable_of_keyrings_does_not_move_where_a_store_looks(cli, monkeypatch):
+    monkeypatch.setenv("KEYRING_PROPERTY__PLACES", "elsewhere")
+    monkeypatch.setenv("KEYRING_PROPERTY__SECURITY", "elsewhere")
+    assert vars(CliFileKeyring(cli.places)) == {"_places": cli.places}
+
+
+class TestTheKeychain:
+    """The system's `security`, played by a script that answers as recorded."""
+
+    @pytest.fixture
+    def keychain(self, cli, executable, tmp_path):
+        def make(script: str) -> CliKeychain:
+            text = f'#!/bin/sh\nprintf "%s|" "$@" > {tmp_path}/asked\n{script}\n'
+            return CliKeychain(cli.places, executable("security", text))
+
+        return make
+
+    def ask(self, keychain):
+        return keychain.get_password("Claude Code-credentials", "somebody")
+
+    def test_the_entry_is_asked_for_by_service_and_account(self, keychain, tmp_path):
+        self.ask(keychain("exit 44"))
+        assert (tmp_path / "asked").read_text() == "find-generic-password|-a|somebody|-w|-s|Claude Code-credentials|"
+
+    def test_text_comes_back_as_it_is(self, keychain):
+        assert self.ask(keychain(f"printf '%s\\n' '{DOCUMENT}'")) == DOCUMENT
+
+    def test_hex_comes_back_as_text(self, keychain):
+        stored = '{"claudeAiOauth":{"organization":"Café"}}'
+        assert self.ask(keychain(f"echo {stored.encode().hex()}")) == stored
+
+    def test_exit_44_is_no_such_entry(self, keychain):
+        assert self.ask(keychain("exit 44")) is None
+
+    def test_exit_36_is_a_locked_keychain(self, keychain):
+        with pytest.raises(KeyringLocked, match="locked"):
+            self.ask(keychain("exit 36"))
+
+    def test_another_exit_is_an_error(self, keychain):
+        with pytest.raises(KeyringError, match="exit code 51"):
+            self.ask(keychain("exit 51"))
+
+    def test_no_such_program_is_an_error(self, cli, tmp_path):
+        with pytest.raises(KeyringError, match="cannot run"):
+            self.ask(CliKeychain(cli.places, tmp_path / "absent"))
+
+    def test_a_keychain_that_never_answers_is_given_up(self, keychain, monkeypatch):
+        monkeypatch.setattr(cli_keyrings, "_SECURITY_DEADLINE", 0.05)
+        with pytest.raises(KeyringLocked, match="did not answer"):
+            self.ask(keychain("exec sleep 60"))
+
+
+@pytest.mark.parametrize(
+    ("printed", "stored"),
+    [
+        (b"sk-ant-api03-x\n", "sk-ant-api03-x"),
+        (b"7b0a7d\n", "{\n}"),
+        (b"7b7d\n", "{}"),  # a document in any case
+        (b"abc\n", "abc"),  # an odd number of digits
+        (b"6162\n", "6162"),  # would decode to plain text, which is never printed as hex
+        (b"ff00\n", "\N{REPLACEMENT CHARACTER}\x00"),
+        (b"\n", ""),
+    ],
+)
+def test_hex_is_told_from_text(printed, stored):
+    assert decoded(printed) == stored

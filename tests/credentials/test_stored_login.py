@@ -1,0 +1,193 @@
+import json
+import math
+
+import pytest
+
+from claude_proxy.credentials.cli_keyrings import CliFileKeyring, CliKeychain
+from claude_proxy.credentials.keychain_age import KeychainAge
+from claude_proxy.credentials.stored_login import StoredLogin, cli_stores, epoch_seconds
+from tests.credentials.contract import SECRET, SourceContract, found
+
+LATER = 4_000_000_000_000  # milliseconds, in the year 2096
+UNKNOWN: list[object] = [None, 0, -1, True, "soon", "", [], math.inf, math.nan, "nan", 10**400]
+
+
+class TestInTheFile(SourceContract):
+    @pytest.fixture(autouse=True)
+    def _store(self, cli):
+        self.cli = cli
+
+    def empty(self):
+        return StoredLogin(self.cli.places)
+
+    def holding(self, secret: str):
+        self.cli.log_in(secret)
+        return StoredLogin(self.cli.places)
+
+
+class TestInTheKeychain(SourceContract):
+    @pytest.fixture(autouse=True)
+    def _store(self, cli, executable):
+        self.cli, self.executable = cli, executable
+
+    def on_a_mac(self, script: str):
+        security = self.executable("security", f"#!/bin/sh\n{script}\n")
+        return StoredLogin(
+            self.cli.places,
+            lambda: [CliKeychain(self.cli.places, security), CliFileKeyring(self.cli.places)],
+            KeychainAge("darwin", lambda: 0.0),
+        )
+
+    def empty(self):
+        return self.on_a_mac("exit 44")
+
+    def holding(self, secret: str):
+        document = json.dumps({"claudeAiOauth": {"accessToken": secret, "expiresAt": LATER - 1}}, ensure_ascii=False)
+        return self.on_a_mac(f"echo {document.encode().hex()}")
+
+    def test_without_an_entry_the_file_counts(self):
+        self.cli.log_in(SECRET)
+        assert found(self.empty()).secret.reveal() == SECRET
+
+    def test_a_locked_keychain_leaves_the_file(self):
+        self.cli.log_in(SECRET)
+        assert found(self.on_a_mac("exit 36")).secret.reveal() == SECRET
+
+    def test_a_locked_keychain_without_a_file_says_what_to_do(self):
+        finding = self.on_a_mac("exit 36").look()
+        assert finding.state == "cannot look"
+        assert "unlock-keychain" in (finding.hint or "")
+
+    def test_a_keychain_that_fails_is_reported(self):
+        assert "exit code 51" in self.on_a_mac("exit 51").look().detail
+
+    def test_an_entry_with_only_other_tokens_leaves_the_file(self):
+        self.cli.log_in(SECRET)
+        assert found(self.on_a_mac("""echo '{"mcpOAuth":{}}'""")).secret.reveal() == SECRET
+
+    def test_of_two_logins_the_one_that_lasts_longer_is_in_use(self):
+        self.cli.log_in("in-the-file", expiresAt=LATER)
+        assert found(self.holding("in-the-keychain")).secret.reveal() == "in-the-file"
+        self.cli.log_in("in-the-file", expiresAt=LATER - 2)
+        assert found(self.holding("in-the-keychain")).secret.reveal() == "in-the-keychain"
+
+
+def look(cli):
+    return StoredLogin(cli.places).look()
+
+
+def test_a_login_is_known_in_full(cli):
+    cli.log_in(SECRET, expiresAt=LATER)
+    credential = found(StoredLogin(cli.places))
+    assert credential.kind == "oauth"
+    assert credential.stored_login
+    assert not credential.follows_base_url
+    assert credential.expires_at == LATER / 1000
+    assert credential.scopes == ("user:inference", "user:profile")
+    assert credential.subscription == "max"
+
+
+def test_looking_leaves_the_store_as_it_is(cli):
+    cli.log_in(SECRET)
+    file = cli.places.login_file
+    before = (file.read_bytes(), file.stat().st_mtime_ns, file.stat().st_ctime_ns, sorted(file.parent.iterdir()))
+    look(cli)
+    assert (
+        file.read_bytes(),
+        file.stat().st_mtime_ns,
+        file.stat().st_ctime_ns,
+        sorted(file.parent.iterdir()),
+    ) == before
+
+
+def test_a_linked_store_is_followed(cli, tmp_path):
+    cli.log_in(SECRET)
+    elsewhere = cli.places.login_file.rename(tmp_path / "elsewhere.json")
+    cli.places.login_file.symlink_to(elsewhere)
+    assert look(cli).state == "found"
+
+
+def test_a_setup_token_in_the_store_never_expires(cli):
+    cli.log_in(SECRET, refreshToken=None, expiresAt=None, scopes=["user:inference"], subscriptionType=None)
+    credential = found(StoredLogin(cli.places))
+    assert credential.expires_at is None
+    assert credential.subscription is None
+
+
+def test_blank_tokens_are_an_ended_login(cli):
+    cli.log_in("", refreshToken="", expiresAt=0, loginEnded="time_limit")
+    finding = look(cli)
+    assert finding.state == "unusable"
+    assert "ended" in finding.detail
+    assert "claude auth login" in (finding.hint or "")
+
+
+@pytest.mark.parametrize("text", ["{", "", "\x00", "[" * 100_000, '{"claudeAiOauth":{"accessToken":"sk-ant-oat01-cut'])
+def test_a_damaged_store_is_unusable_and_not_quoted(cli, text):
+    cli.write_text(text)
+    finding = look(cli)
+    assert finding.state == "unusable"
+    assert "JSON" in finding.detail
+    assert "sk-ant" not in f"{finding}"
+
+
+def test_a_store_that_is_not_text_is_unusable(cli):
+    cli.write_text("{}")
+    cli.places.login_file.write_bytes(b"\xff\xfe{}")
+    assert look(cli).state == "unusable"
+
+
+@pytest.mark.parametrize(
+    "document", [{"mcpOAuth": {"x": {"accessToken": "y"}}}, {}, [], "text", {"claudeAiOauth": None}]
+)
+def test_a_store_without_a_login_is_not_a_login(cli, document):
+    cli.write(document)
+    assert look(cli).state == "not here"
+
+
+@pytest.mark.parametrize("login", ["text", [], {}, {"accessToken": 7}, {"accessToken": None}])
+def test_a_login_in_another_form_is_unusable(cli, login):
+    cli.write({"claudeAiOauth": login})
+    assert look(cli).state == "unusable"
+
+
+def test_a_login_without_the_right_permission_is_unusable(cli):
+    cli.log_in(SECRET, scopes=["user:profile"])
+    finding = look(cli)
+    assert finding.state == "unusable"
+    assert "user:inference" in finding.detail
+
+
+@pytest.mark.parametrize("scopes", [None, [], 7, {"user:inference": True}, [7, None]])
+def test_unknown_permissions_are_left_to_upstream(cli, scopes):
+    cli.log_in(SECRET, scopes=scopes)
+    assert found(StoredLogin(cli.places)).scopes == ()
+
+
+def test_permissions_in_one_text_are_taken_apart(cli):
+    cli.log_in(SECRET, scopes="user:inference user:profile")
+    assert found(StoredLogin(cli.places)).scopes == ("user:inference", "user:profile")
+
+
+def test_a_directory_in_place_of_the_store_cannot_be_read(cli):
+    cli.places.login_file.mkdir(parents=True)
+    assert look(cli).state == "cannot look"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (1795338581017, 1795338581.017),
+        (1795338581, 1795338581.0),
+        ("1795338581017", 1795338581.017),
+        (1795338581.5, 1795338581.5),
+        *[(unknown, None) for unknown in UNKNOWN],
+    ],
+)
+def test_an_expiry_is_understood_in_any_unit_or_unknown(value, seconds):
+    assert epoch_seconds(value) == seconds
+
+
+def test_a_mac_has_two_stores_and_others_one(cli):
+    assert [type(each) for each in cli_stores(cli.places, "darwin")] == [CliKeychain, CliFileKeyring]
+    assert [type(each) for each in cli_stores(cli.places, "linux")] == [CliFileKeyring]
