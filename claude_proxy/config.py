@@ -58,6 +58,7 @@ class Config:
     max_tokens: int = _setting(0, "upper bound for max_tokens; 0 leaves it to the model")
     reasoning_text: bool = _setting(True, "return the model's thinking as `reasoning_content`")
     prompt_caching: bool = _setting(True, "ask for automatic prompt caching, which OpenAI clients expect")
+    max_choices: int = _setting(8, "the most answers that one request may ask for with `n`")
     strict: bool = _setting(False, "refuse what cannot be translated (400) instead of warning about it")
     allowed_hosts: tuple[str, ...] = _setting(
         (), "further values of the Host header that may come in, beside localhost, 127.0.0.1 and [::1]"
@@ -68,6 +69,7 @@ class Config:
     max_body: int = _setting(32 * 1024 * 1024, "largest request body accepted; upstream's own limit is 32 MB")
     connect_timeout: float = _setting(10.0, "how long connecting to upstream may take")
     read_timeout: float = _setting(600.0, "how long upstream may stay silent, before and between its bytes")
+    idle_timeout: float = _setting(0.0, "end when nobody has asked anything for so long; 0 never does")
     drain_timeout: float = _setting(30.0, "how long running answers may go on after `stop`")
     keepalive_interval: float = _setting(15.0, "how often a waiting client gets a comment while the model is silent")
     models_ttl: float = _setting(600.0, "how long upstream's list of models is kept")
@@ -259,6 +261,7 @@ def _check(config: Config) -> None:
         "connect_timeout",
         "read_timeout",
         "drain_timeout",
+        "idle_timeout",
         "keepalive_interval",
         "models_ttl",
     ):

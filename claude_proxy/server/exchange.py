@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from aiohttp import web
 
 from claude_proxy.config import Config
+from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.upstream.base import Backend
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Dialect = Literal["openai", "anthropic"]
 
 # A client chooses its own name, so the number of names and their length are bounded.
 _MAX_CLIENTS = 64
+_MAX_WARNED = 1000
 _PRODUCT = re.compile(r"[\w.+-]{1,40}(?:/(?!v?\d)[\w.+-]{1,40})?")
 
 
@@ -88,6 +90,15 @@ class State:
     clients: Counter[str] = field(default_factory=Counter)
     last_error: str | None = None
     last_error_at: float | None = None
+    thinking: ThinkingMemory = field(default_factory=ThinkingMemory)
+    warned: set[tuple[str, str]] = field(default_factory=set)  # clients and parameters, bounded
+
+    def first_time(self, key: tuple[str, str]) -> bool:
+        """Whether `key`, a client and a parameter, was never warned about; from now on it was."""
+        if key in self.warned or len(self.warned) >= _MAX_WARNED:
+            return False
+        self.warned.add(key)
+        return True
 
     def count(self, exchange: Exchange) -> None:
         """Take a finished exchange into the figures."""

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from claude_proxy.errors import UpstreamRefused
+from claude_proxy.errors import ProxyError, UpstreamRefused
 from claude_proxy.wire import anthropic
 
 # HTTP status for the `type` of an error that arrives as an event, after the 200 is out.
@@ -51,6 +51,14 @@ def upstream_failure(status: int, headers: Mapping[str, str], body: bytes, *, no
 def event_failure(error: anthropic.ErrorDetail) -> UpstreamRefused:
     """The error for an `error` event in the middle of a stream."""
     return _mapped(_STATUS_OF_TYPE.get(error.type, 500), error, {})
+
+
+_THINKING = ("`thinking` block", "thinking` or `redacted_thinking` blocks", "expected `thinking`")
+
+
+def refused_thinking(failure: ProxyError) -> bool:
+    """Whether upstream refused the request for the signed thinking in its history."""
+    return failure.status == 400 and any(words in failure.message.lower() for words in _THINKING)
 
 
 def _phrase(status: int) -> str:

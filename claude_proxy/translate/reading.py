@@ -184,16 +184,16 @@ class ReplyReader:
         if self.collector is not None:
             self.collector = BlockCollector()
 
-    def remembered(self, prefix: bytes) -> Turn | None:
-        """The turn as it has to go back to upstream, if a plain client could not send it back itself."""
+    def remembered(self, model: str, prefix: bytes) -> Turn | None:
+        """The turn as it has to go back to `model`, if a plain client could not send it back itself."""
         if not self.finished or not self._calls or not self._thought or self._thought > MAX_THINKING or self._pauses:
             return None
         calls = tuple(part for part in self._parts if isinstance(part, str))
         if self.collector is not None:
-            return Turn(self.model, prefix, tuple(self.collector.blocks()), calls)
+            return Turn(model, prefix, tuple(self.collector.blocks()), calls)
         if sum(part is TEXT for part in self._parts) > 1:
             return None  # a client joins its texts: where one ended is not known any more
-        return Turn(self.model, prefix, tuple(self._parts), calls)
+        return Turn(model, prefix, tuple(self._parts), calls)
 
     # -------------------------------------------------------------------------------------------- the message
 

@@ -7,7 +7,6 @@ SDKs' accumulators demand.
 
 import msgspec
 
-from claude_proxy.errors import ProxyError
 from claude_proxy.translate.draft import ReplyContext
 from claude_proxy.translate.reading import (
     CallInput,
@@ -33,16 +32,17 @@ class StreamTranslator:
     """Turns one upstream stream into the frames of one choice.
 
     `feed` takes bytes as they come and returns the frames they complete, possibly none. When `reader.failure` is
-    set, or `close` raises, the stream has failed and what `feed` returned is all there is. `done` tells whether
-    this translator ends the stream with usage and `[DONE]`; one of several choices leaves that to its endpoint.
+    set, or `close` raises, the stream has failed and what `feed` returned is all there is. After `close` the
+    endpoint writes `end`: usage and `[DONE]`, once for all choices. `id_` is one id for several choices; a single
+    one has upstream's.
     """
 
-    def __init__(self, context: ReplyContext, *, created: int, index: int = 0, done: bool = True) -> None:
+    def __init__(self, context: ReplyContext, *, created: int, index: int = 0, id_: str | None = None) -> None:
         self.reader = ReplyReader(context)
         self._context = context
         self._created = created
         self._index = index
-        self._done = done
+        self._id = id_
         self._decoder = EventDecoder()
         self._annotations = 0
         self._head = self._tail = b""
@@ -78,7 +78,7 @@ class StreamTranslator:
             case Cited(annotations):
                 self._cited(annotations, frames)
             case Started(id_, _):
-                self._started(id_, frames)
+                self._started(self._id or id_, frames)
             case Finished():
                 self._finished(piece, frames)
 
@@ -134,8 +134,6 @@ class StreamTranslator:
         if self._context.echo_service_tier and (tier := service_tier(self.reader)):
             tail = tail[:-3] + b',"service_tier":' + _encode(tier) + b"}\n\n"
         frames.append(self._head + b"{}" + tail)
-        if self._done:
-            frames.append(self.end(end.usage))
 
     def end(self, usage: Usage | None) -> bytes:
         """The end of the whole stream: a chunk with the usage, if it was asked for and is known, and `[DONE]`."""
@@ -147,9 +145,3 @@ class StreamTranslator:
 
 def _text(value: str) -> str:
     return _encode(value).decode()
-
-
-def error_event(failure: ProxyError) -> bytes:
-    """The event that ends a stream which failed after its head was out."""
-    detail = openai.ErrorDetail(failure.text, failure.type, failure.param, failure.code)
-    return b"data: " + _encode(openai.ErrorBody(detail)) + b"\n\n"

@@ -1,0 +1,224 @@
+"""POST chat/completions: the main job, streamed or folded, one choice or several."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from aiohttp import web
+
+from claude_proxy.errors import ProxyError
+from claude_proxy.server.exchange import EXCHANGE, STATE, Exchange, State
+from claude_proxy.server.replies import header_safe, open_stream, with_pings
+from claude_proxy.translate.blocks import continued
+from claude_proxy.translate.draft import Options, Translation
+from claude_proxy.translate.failure import openai_headers, refused_thinking, upstream_failure
+from claude_proxy.translate.models import SHIPPED, Model, model_for, resolve
+from claude_proxy.translate.request import to_messages_request
+from claude_proxy.translate.response import CompletionFold, completion, completion_usage
+from claude_proxy.translate.stream import StreamTranslator
+from claude_proxy.upstream.base import Reply, UpstreamRequest
+from claude_proxy.wire.anthropic import Usage, summed
+from claude_proxy.wire.openai import ChatRequest, read_chat_request
+from claude_proxy.wire.sse import COMMENT
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# After the last event upstream only has to end its reply; waiting for that keeps the connection for the next one.
+DRAIN = 0.5
+
+
+async def chat_completions(request: web.Request) -> web.StreamResponse:
+    exchange = request[EXCHANGE]
+    chat, unknown = read_chat_request(await request.read())
+    ask = _Ask(request.app[STATE], exchange, chat, unknown, request.headers.get("anthropic-beta", ""))
+    exchange.model, exchange.upstream_model = chat.model, ask.model.id
+    exchange.warnings = ask.translation.warnings
+    _log_notes(ask)
+    async with AsyncExitStack() as stack:
+        replies = await _gathered([ask.send(stack) for _ in range(ask.translation.choices)])
+        headers = openai_headers(replies[0].headers, now=time.time())
+        headers["x-claude-proxy-model"] = ask.model.id
+        answer = _streamed if chat.stream else _folded
+        return await answer(request, ask, replies, stack, header_safe(headers))
+
+
+@dataclass
+class _Ask:
+    """One client's request, translated, and how to send it; again, if upstream will have it otherwise."""
+
+    state: State
+    exchange: Exchange
+    chat: ChatRequest
+    unknown: frozenset[str]
+    betas: str
+    model: Model = field(init=False)
+    translation: Translation = field(init=False)
+
+    def __post_init__(self) -> None:
+        live = self.state.catalog.snapshot()
+        name = resolve(self.chat.model, self.state.config.aliases, live.values() or SHIPPED)
+        self.model = model_for(name, live)
+        self.translation = self._translated()
+
+    def _translated(self, *, without_thinking: bool = False) -> Translation:
+        config = self.state.config
+        options = Options(
+            max_tokens=config.max_tokens,
+            reasoning_text=config.reasoning_text,
+            prompt_caching=config.prompt_caching,
+            strict=config.strict,
+            max_choices=config.max_choices,
+        )
+        return to_messages_request(
+            self.chat,
+            self.unknown,
+            model=self.model,
+            options=options,
+            memory=self.state.thinking,
+            without_thinking=without_thinking,
+        )
+
+    async def send(self, stack: AsyncExitStack) -> Reply:
+        """Upstream's reply to the request, a good one. Raises what upstream refused as a ProxyError."""
+        translation = self.translation
+        try:
+            return await self.sent(translation.body, stack)
+        except ProxyError as refusal:
+            if not refused_thinking(refusal):
+                raise
+        # Signed thinking that upstream takes no more (another account, a changed prefix): leaving it out is allowed.
+        without = self._translated(without_thinking=True)
+        self.translation = without
+        return await self.sent(without.body, stack)
+
+    async def sent(self, body: bytes, stack: AsyncExitStack) -> Reply:
+        """Upstream's reply to `body`, a good one."""
+        betas = ",".join(filter(None, (*self.translation.betas, self.betas)))
+        headers = {"anthropic-beta": betas} if betas else {}
+        reply = await stack.enter_async_context(
+            self.state.backend.send(UpstreamRequest("POST", "/v1/messages", body, headers))
+        )
+        if reply.status != 200:
+            raise upstream_failure(reply.status, reply.headers, await reply.read(), now=time.time())
+        return reply
+
+
+async def _folded(
+    request: web.Request, ask: _Ask, replies: list[Reply], stack: AsyncExitStack, headers: dict[str, str]
+) -> web.StreamResponse:
+    reply_context = ask.translation.reply
+    folds = [CompletionFold(reply_context, index=index) for index in range(len(replies))]
+    ended = await _gathered([_read(ask, reply, fold, stack) for reply, fold in zip(replies, folds, strict=True)])
+    await _drained(ended)
+    _account(request[EXCHANGE], [fold.usage for fold in folds])
+    body = completion(folds, reply_context, created=int(time.time()))
+    return web.Response(body=body, content_type="application/json", headers=headers)
+
+
+async def _streamed(
+    request: web.Request, ask: _Ask, replies: list[Reply], stack: AsyncExitStack, headers: dict[str, str]
+) -> web.StreamResponse:
+    created, several = int(time.time()), len(replies) > 1
+    id_ = f"chatcmpl-{request[EXCHANGE].id.removeprefix('req_')}" if several else None
+    streams = [
+        StreamTranslator(ask.translation.reply, created=created, index=index, id_=id_) for index in range(len(replies))
+    ]
+    async with open_stream(request, headers) as client:
+        pairs = zip(replies, streams, strict=True)
+        ended = await _gathered([_read(ask, reply, stream, stack, client) for reply, stream in pairs])
+        usages = [stream.usage for stream in streams]
+        _account(request[EXCHANGE], usages)
+        await client.write(streams[0].end(_whole(usages)))
+    await _drained(ended)
+    return client
+
+
+async def _read(
+    ask: _Ask,
+    reply: Reply,
+    sink: StreamTranslator | CompletionFold,
+    stack: AsyncExitStack,
+    client: web.StreamResponse | None = None,
+) -> Reply:
+    """Read one answer to its end, pauses included; upstream's last reply. Raises ProxyError if it is not whole."""
+    reader, body = sink.reader, ask.translation.body
+    while True:
+        await _passed_on(reply, sink, client, ask.state.config.keepalive_interval)
+        if not reader.paused or reader.collector is None:
+            break
+        body = continued(body, reader.collector.blocks())
+        sink.resume()
+        reply = await ask.sent(body, stack)
+    sink.close()
+    if (turn := reader.remembered(ask.model.id, ask.translation.prefix)) is not None:
+        ask.state.thinking.remember(turn)
+    return reply
+
+
+async def _passed_on(
+    reply: Reply, sink: StreamTranslator | CompletionFold, client: web.StreamResponse | None, interval: float
+) -> None:
+    if client is None or isinstance(sink, CompletionFold):
+        async for data in reply.data():
+            sink.feed(data)
+            if sink.reader.over:
+                return
+        return
+    async for part in with_pings(reply.data(), interval):
+        if part is None:
+            await client.write(COMMENT)
+            continue
+        if frames := sink.feed(part):
+            await client.write(frames)
+        if sink.reader.over:
+            return
+
+
+async def _drained(replies: list[Reply]) -> None:
+    try:
+        async with asyncio.timeout(DRAIN):
+            for reply in replies:
+                async for _ in reply.data():
+                    pass
+    except (TimeoutError, ProxyError):
+        log.debug("upstream did not end its reply after the last event")
+
+
+async def _gathered(jobs: list[Coroutine[None, None, T]]) -> list[T]:
+    """What the jobs return, all at once; the first failure ends the others and is raised."""
+    if len(jobs) == 1:
+        return [await jobs[0]]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job) for job in jobs]
+    except* ProxyError as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _whole(usages: list[Usage | None]) -> Usage | None:
+    """The sum, or None where a part of it is not known."""
+    known = [usage for usage in usages if usage is not None]
+    return summed(known) if len(known) == len(usages) else None
+
+
+def _account(exchange: Exchange, usages: list[Usage | None]) -> None:
+    if (usage := _whole(usages)) is not None:
+        counted = completion_usage(usage)
+        exchange.input_tokens, exchange.output_tokens = counted.prompt_tokens, counted.completion_tokens
+
+
+def _log_notes(ask: _Ask) -> None:
+    """A parameter without effect is a WARNING the first time a client sends it, and DEBUG from then on."""
+    for note in ask.translation.notes:
+        key = (ask.exchange.client, note.param.partition("[")[0])
+        first = note.kind == "warning" and ask.state.first_time(key)
+        log.log(
+            logging.WARNING if first else logging.DEBUG, "%s from %s: %s", note.param, ask.exchange.client, note.text
+        )
