@@ -10,7 +10,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal
 
-LogFormat = Literal["text", "json"]
+LogFormat = Literal["text", "json", "journal"]
 
 # Every Anthropic secret starts like this (API key, OAuth access and refresh token); the rest of the line may
 # hold another one, so only the token itself is replaced. See spec of the CLI's store for the prefixes.
@@ -44,6 +44,19 @@ class _TextFormatter(logging.Formatter):
         return redacted(super().format(record))
 
 
+class _JournalFormatter(logging.Formatter):
+    """For systemd's journal, which has the time of its own and reads the level from the line (sd-daemon(3))."""
+
+    _LEVELS = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = next((number for floor, number in self._LEVELS if record.levelno >= floor), 7)
+        lines = [f"{record.name}: {one_line(record.getMessage())}"]
+        if record.exc_info:
+            lines += self.formatException(record.exc_info).splitlines()
+        return "\n".join(f"<{level}>{redacted(line)}" for line in lines)
+
+
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -75,6 +88,13 @@ class _RotatingFile(logging.handlers.RotatingFileHandler):
         """A line that cannot be written is lost; the request it speaks of is not."""
 
 
+_FORMATTERS: dict[LogFormat, type[logging.Formatter]] = {
+    "text": _TextFormatter,
+    "json": _JsonFormatter,
+    "journal": _JournalFormatter,
+}
+
+
 def set_up(level: str, *, style: LogFormat = "text", file: Path | None = None) -> None:
     """Send the whole program's log to `file`, or to stderr when there is none; replaces earlier handlers."""
     handler: logging.Handler
@@ -83,7 +103,7 @@ def set_up(level: str, *, style: LogFormat = "text", file: Path | None = None) -
     else:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handler = _RotatingFile(file, "a", MAX_LOG_BYTES, KEPT_LOGS, encoding="utf-8")
-    handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
+    handler.setFormatter(_FORMATTERS[style]())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

@@ -1,6 +1,7 @@
 """`claude-proxy serve`: the daemon in the foreground, for service managers, containers and terminals."""
 
 import os
+import socket
 
 import click
 
@@ -8,6 +9,8 @@ from claude_proxy import log
 from claude_proxy.cli.settings import flags_of, settings
 from claude_proxy.config import Config, paths
 from claude_proxy.service import ports, process
+from claude_proxy.service.notify import Notifier, listening_sockets, logs_to_journal
+from claude_proxy.service.notify import manager as manager_of
 
 
 @click.command(short_help="Run in the foreground, as service managers and containers want it.")
@@ -19,15 +22,29 @@ def serve(config: Config, *, background: bool) -> int:
     Ends on SIGTERM or Ctrl-C, after open answers have finished; a second signal ends it at once.
     """
     places = paths()
+    notifier, sockets = Notifier(os.environ), listening_sockets(os.environ)
+    manager: process.Manager = "background" if background else manager_of(os.environ)
     file = places.log_file if background else None
-    log.set_up(config.log_level, style=config.log_format, file=file)
-    manager: process.Manager = "background" if background else "foreground"
+    style = "journal" if config.log_format == "text" and logs_to_journal(os.environ) else config.log_format
+    log.set_up(config.log_level, style=style, file=file)
     with process.claim(places, manager=manager, drain=config.drain_timeout, flags=flags_of(config), log=file) as claim:
-        ports.check_free(config.host, config.port)
-        return _serve(config, claim)
+        if not sockets:
+            ports.check_free(config.host, config.port)
+        return _serve(config, claim, notifier, sockets)
 
 
-def _serve(config: Config, claim: process.Claim) -> int:
-    from claude_proxy.server.run import serve as run
+def _serve(config: Config, claim: process.Claim, notifier: Notifier, sockets: list[socket.socket]) -> int:
+    from claude_proxy.server import run
 
-    return run(config, environ=os.environ, ready=claim.listening, nonce=claim.record.instance)
+    def ready(url: str) -> None:
+        claim.listening(url)
+        notifier.ready(f"listening on {url}")
+
+    return run.serve(
+        config,
+        environ=os.environ,
+        ready=ready,
+        nonce=claim.record.instance,
+        sockets=sockets or None,
+        manager=run.Manager(notifier.beat, notifier.stopping, notifier.interval or 10.0),
+    )

@@ -64,9 +64,10 @@ async def _usable_credential(config: Config) -> list[str]:
     chain = credential_chain(config, os.environ)
     try:
         credential = await chain.credential()
-    except CredentialError:
+    except CredentialError as exc:
+        output.say("these places were looked at, in this order:")
         findings = await chain.survey()
         for line in output.columns([[finding.source, finding.state, finding.detail] for finding in findings]):
             output.say(f"  {line}")
-        raise
+        raise type(exc)(exc.message.partition(";")[0], hint=exc.hint) from exc
     return [f"credential: {credential.source} ({KINDS[credential.kind]})"]

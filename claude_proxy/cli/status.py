@@ -76,7 +76,7 @@ def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(credential := answer.get("credential"), dict):
         yield "credential", _credential(credential)
     yield "requests", f"{answer.get('requests', 0)} served, {answer.get('open_requests', 0)} open"
-    if isinstance(clients := answer.get("clients"), dict):
+    if isinstance(clients := answer.get("clients"), dict) and clients:
         yield "clients", ", ".join(f"{name} {count}" for name, count in clients.items())
     if isinstance(error := answer.get("last_error"), dict):
         yield "last error", f"{one_line(str(error.get('message')))} ({_ago(error.get('at'))})"

@@ -101,7 +101,9 @@ class State:
         return True
 
     def count(self, exchange: Exchange) -> None:
-        """Take a finished exchange into the figures."""
+        """Take a finished exchange into the figures; probes are none of them."""
+        if exchange.quiet:
+            return
         self.served += 1
         known = exchange.client in self.clients or len(self.clients) < _MAX_CLIENTS
         self.clients[exchange.client if known else "others"] += 1

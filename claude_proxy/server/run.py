@@ -28,6 +28,15 @@ LAST_WORDS = 1.0  # seconds that streams cut by the end of the drain have for th
 MAX_DESCRIPTORS = 65536  # enough for any one user, and macOS refuses to be asked for "unlimited"
 
 
+@dataclasses.dataclass(frozen=True)
+class Manager:
+    """Who runs this process and wants to hear how it is: `beat` is called every `interval` seconds, with a line."""
+
+    beat: Callable[[str], None]
+    stopping: Callable[[str], None]
+    interval: float = 10.0
+
+
 def serve(
     config: Config,
     *,
@@ -35,6 +44,7 @@ def serve(
     ready: Callable[[str], None] | None = None,
     nonce: str | None = None,
     sockets: list[socket.socket] | None = None,
+    manager: Manager | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code.
 
@@ -45,7 +55,7 @@ def serve(
     """
     _keep_secrets_in_memory()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(config, environ, ready or (lambda _: None), nonce, sockets))
+        return runner.run(_serve(config, environ, ready or (lambda _: None), nonce, sockets, manager))
 
 
 async def _serve(
@@ -54,6 +64,7 @@ async def _serve(
     ready: Callable[[str], None],
     nonce: str | None,
     sockets: list[socket.socket] | None,
+    manager: Manager | None,
 ) -> int:
     signals = _Signals()
     async with contextlib.AsyncExitStack() as stack:
@@ -71,11 +82,31 @@ async def _serve(
         address = await server.start(listening, config.host)
         log.info("listening on %s, upstream %s", address, config.base_url)
         ready(address)
-        await signals.first.wait()
+        await _serving(app[STATE], signals.first, manager, config.idle_timeout)
         log.info("stopping: %d requests are open", len(app[STATE].open))
+        if manager:
+            manager.stopping("waiting for open requests")
         await server.drain(config.drain_timeout, signals.second)
     log.info("stopped")
     return 0
+
+
+async def _serving(state: State, told_to_stop: asyncio.Event, manager: Manager | None, idle_timeout: float) -> None:
+    """Return when told to stop, or when nobody has asked anything for `idle_timeout` seconds, unless that is 0."""
+    loop = asyncio.get_running_loop()
+    served, since = state.served, loop.time()
+    pauses = [manager.interval] if manager else []
+    pauses += [idle_timeout / 4] if idle_timeout else []
+    while not told_to_stop.is_set():
+        if manager:
+            manager.beat(f"{state.served} requests served, {len(state.open)} open")
+        if state.open or state.served != served:
+            served, since = state.served, loop.time()
+        elif idle_timeout and loop.time() - since >= idle_timeout:
+            log.info("nobody has asked anything for %g s", idle_timeout)
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(told_to_stop.wait(), min(pauses, default=None))
 
 
 class Server:

@@ -45,7 +45,7 @@ async def status(request: web.Request) -> web.Response:
             },
             "credential": await _credential(state),
             "requests": state.served,
-            "open_requests": len(state.open),
+            "open_requests": sum(not each.quiet for each in state.open),
             "clients": dict(state.clients.most_common()),
             "last_error": None
             if state.last_error is None
