@@ -51,7 +51,7 @@ class _State:
     served: int = 0
 
 
-SENT: web.AppKey[deque[Sent]] = web.AppKey("sent", deque)
+SENT: web.AppKey[deque[Sent]] = web.AppKey("sent", deque[Sent])
 _STATE: web.AppKey[_State] = web.AppKey("state", _State)
 _REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 

@@ -18,7 +18,7 @@ class Request:
 
     body: dict[str, Any]
     model: Model
-    digest: bytes  # of the body as it came; ids are made from it
+    digest: bytes  # of the request; ids are made from it
     betas: frozenset[str] = frozenset()
     dropped: list[dict[str, str]] = field(default_factory=list)  # input_transformations
 

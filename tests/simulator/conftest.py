@@ -23,7 +23,8 @@ class Simulator:
 
     @property
     def sent(self) -> list[Sent]:
-        return list(self.app[SENT])
+        sent = self.app[SENT]
+        return list(sent)
 
     def post(self, path="/v1/messages", json=None, data=None, headers=None, **extra):
         return self.session.post(self.url + path, json=json, data=data, headers=self.headers | (headers or {}), **extra)

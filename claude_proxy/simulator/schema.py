@@ -1,0 +1,103 @@
+"""The subset of JSON Schema that structured outputs and strict tools accept, and the sentences of its refusals."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from claude_proxy.simulator.apierror import invalid
+from claude_proxy.simulator.sample import pointed
+
+TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
+_FORMATS = frozenset("date-time time date duration email hostname uri ipv4 ipv6 uuid".split())  # noqa: SIM905
+_EVERYWHERE = frozenset(
+    {"type", "enum", "const", "anyOf", "allOf", "$ref", "$defs", "definitions", "default", "title", "description"}
+    | {"$schema", "$id", "$comment", "examples"}
+)
+_BY_TYPE = {
+    "object": frozenset({"properties", "required", "additionalProperties"}),
+    "array": frozenset({"items", "minItems"}),
+    "string": frozenset({"format", "pattern"}),
+}
+
+
+def check(schema: Any, at: str) -> None:
+    """Raises a 400 for the first thing in `schema` that is outside the subset."""
+    if isinstance(schema, dict):
+        _recursion(schema, schema, at, ())
+    _check(schema, at)
+
+
+def _check(schema: Any, at: str) -> None:
+    if not isinstance(schema, dict):
+        raise invalid(f"{at}: Schema should be an object")
+    for name in ("oneOf", "not", "if"):
+        if name in schema:
+            raise invalid(f"{at}: Schema type '{name}' is not supported")
+    if isinstance(ref := schema.get("$ref"), str) and not ref.startswith("#"):
+        raise invalid(f"{at}: External schema references are not supported: {ref}")
+    for kind in _types(schema):
+        _keywords(schema, kind, at)
+    for part in _parts(schema):
+        _check(part, at)
+
+
+def _types(schema: dict[str, Any]) -> list[str | None]:
+    """The types that `schema` names, or None for a schema that names none."""
+    kinds = schema.get("type")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    return ["object"] if kinds == [None] and "properties" in schema else kinds
+
+
+def _keywords(schema: dict[str, Any], kind: str | None, at: str) -> None:
+    if kind is not None and kind not in TYPES:
+        raise invalid(f"{at}: '{kind}' is not a valid type")
+    if kind == "object" and schema.get("additionalProperties") is not False:
+        raise invalid(f"{at}: For 'object' type, 'additionalProperties' must be explicitly set to false")
+    if kind == "array" and schema.get("minItems", 0) not in (0, 1):
+        raise invalid(f"{at}: For 'array' type, 'minItems' values other than 0 or 1 are not supported")
+    if kind == "string" and schema.get("format", "date") not in _FORMATS:
+        raise invalid(f"{at}: For 'string' type, 'format' value '{schema['format']}' is not supported")
+    allowed = _EVERYWHERE.union(*(_BY_TYPE.get(one or "", frozenset()) for one in _types(schema)))
+    for name in schema:
+        if name not in allowed:
+            raise invalid(f"{at}: For '{kind or 'any'}' type, property '{name}' is not supported")
+
+
+def _parts(schema: dict[str, Any]) -> Iterator[Any]:
+    """The schemas inside `schema`, one level down."""
+    for name in ("properties", "$defs", "definitions"):
+        if isinstance(members := schema.get(name), dict):
+            yield from members.values()
+    for name in ("anyOf", "allOf"):
+        if isinstance(branches := schema.get(name), list):
+            yield from branches
+    if "items" in schema:
+        yield schema["items"]
+
+
+def _recursion(schema: Any, root: dict[str, Any], at: str, path: tuple[str, ...]) -> None:
+    """Raises for a schema that contains itself, through whatever references."""
+    if not isinstance(schema, dict):
+        return
+    ref = schema.get("$ref")
+    if isinstance(ref, str) and ref.startswith("#"):
+        if ref in path:
+            raise invalid(f"{at}: Circular reference detected in schema definitions: {' -> '.join((*path, ref))}")
+        _recursion(pointed(ref, root), root, at, (*path, ref))
+    for part in _parts({name: value for name, value in schema.items() if name not in {"$defs", "definitions"}}):
+        _recursion(part, root, at, path)
+
+
+def optional_parameters(schema: Any) -> int:
+    """How many properties in `schema`, at any depth, may be left out."""
+    if not isinstance(schema, dict):
+        return 0
+    here = len(set(schema.get("properties") or {}) - set(schema.get("required") or []))
+    return here + sum(map(optional_parameters, _parts(schema)))
+
+
+def union_parameters(schema: Any) -> int:
+    """How many schemas inside are a choice of several types."""
+    if not isinstance(schema, dict):
+        return 0
+    here = isinstance(schema.get("type"), list) or "anyOf" in schema
+    return here + sum(map(union_parameters, _parts(schema)))
