@@ -39,6 +39,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "serve": Entry("serve:serve", "Run in the foreground, as service managers and containers want it."),
     },
     "Using it": {
+        "explain": Entry("explain:explain", "Show what a request becomes, and why; nothing is sent."),
         "env": Entry("env:env", "Print the variables that point OpenAI clients at the daemon."),
     },
     "Setting up": {

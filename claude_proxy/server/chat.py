@@ -67,19 +67,11 @@ class _Ask:
         self.translation = self._translated()
 
     def _translated(self, *, without_thinking: bool = False) -> Translation:
-        config = self.state.config
-        options = Options(
-            max_tokens=config.max_tokens,
-            reasoning_text=config.reasoning_text,
-            prompt_caching=config.prompt_caching,
-            strict=config.strict,
-            max_choices=config.max_choices,
-        )
         return to_messages_request(
             self.chat,
             self.unknown,
             model=self.model,
-            options=options,
+            options=Options.of(self.state.config),
             memory=self.state.thinking,
             without_thinking=without_thinking,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Raw
 
@@ -24,6 +24,21 @@ class Note:
     text: str
 
 
+class Settings(Protocol):
+    """Whatever holds the user's settings; see `Options` for what they mean."""
+
+    @property
+    def max_tokens(self) -> int: ...
+    @property
+    def reasoning_text(self) -> bool: ...
+    @property
+    def prompt_caching(self) -> bool: ...
+    @property
+    def strict(self) -> bool: ...
+    @property
+    def max_choices(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Options:
     """The user's settings as far as they steer the translation."""
@@ -33,6 +48,16 @@ class Options:
     prompt_caching: bool = True
     strict: bool = False
     max_choices: int = 8  # the most answers one request may ask for with `n`
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Options":
+        return cls(
+            max_tokens=settings.max_tokens,
+            reasoning_text=settings.reasoning_text,
+            prompt_caching=settings.prompt_caching,
+            strict=settings.strict,
+            max_choices=settings.max_choices,
+        )
 
 
 @dataclass

@@ -1,0 +1,54 @@
+import json
+
+from click.testing import CliRunner, Result
+
+from claude_proxy.cli.explain import explain
+
+REQUEST = {
+    "model": "claude-opus-5-5",
+    "messages": [{"role": "user", "content": "hi"}],
+    "temperature": 0.2,
+    "user": "somebody@example.com",
+    "made_up": 1,
+}
+
+
+def explained(request: object, *arguments: str) -> Result:
+    return CliRunner().invoke(explain, arguments, input=json.dumps(request))
+
+
+def test_the_request_goes_to_stdout_and_the_reasons_to_stderr():
+    shown = explained(REQUEST)
+    assert json.loads(shown.stdout)["messages"] == [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
+    assert "warning   temperature: claude-opus-5-5 takes no temperature" in shown.stderr
+    assert "warning   made_up: no such parameter is known here" in shown.stderr
+    assert "mapped    user: to `metadata.user_id`, hashed" in shown.stderr
+
+
+def test_json_has_the_request_and_the_reasons_in_one_object():
+    shown = json.loads(explained(REQUEST, "--json").stdout)
+    assert shown["request"]["model"] == "claude-opus-5-5"
+    assert {"kind": "warning", "param": "temperature", "reason": "claude-opus-5-5 takes no temperature"} in shown[
+        "reasons"
+    ]
+    assert shown["anthropic-beta"] is None
+
+
+def test_a_beta_that_the_request_needs_is_shown():
+    tool = {"type": "function", "function": {"name": "look"}}
+    request = {**REQUEST, "model": "claude-sonnet-4-5", "reasoning_effort": "high", "tools": [tool]}
+    assert "anthropic-beta: interleaved-thinking-2025-05-14" in explained(request).stderr
+
+
+def test_settings_are_heard():
+    shown = explained(REQUEST, "--no-prompt-caching", "--max-tokens", "50")
+    assert "cache_control" not in json.loads(shown.stdout)
+    assert json.loads(shown.stdout)["max_tokens"] == 50
+
+
+def test_a_file_is_read_and_a_request_that_is_none_is_refused(tmp_path):
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps(REQUEST))
+    assert CliRunner().invoke(explain, [str(file)]).exit_code == 0
+    refused = explained({"messages": []})
+    assert "Missing required parameter: 'model'" in str(refused.exception)
