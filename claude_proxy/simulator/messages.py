@@ -123,7 +123,7 @@ def _tool_results(request: Request) -> None:
             open_calls = {}
             continue
         open_calls = {block["id"]: number for number, _, block in content if block["type"] == "tool_use"}
-        only_results = bool(_unfinished([block for _, _, block in content]))
+        only_results = bool(open_calls) and bool(_unfinished([block for _, _, block in content]))
     _nothing_open(open_calls)
 
 

@@ -5,10 +5,15 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import anthropic
+import msgspec
 import pytest
 from aiohttp import web
 
+from claude_proxy.simulator.apierror import ApiError
 from claude_proxy.simulator.app import SENT, Options, Sent, simulator_app
+from claude_proxy.simulator.conversation import Request
+from claude_proxy.simulator.validate import count_request, messages_request
+from claude_proxy.wire.anthropic import VERSION
 
 
 class Simulator:
@@ -67,3 +72,27 @@ async def simulator(start: Start) -> Simulator:
 async def client(simulator: Simulator) -> AsyncIterator[anthropic.AsyncAnthropic]:
     async with anthropic.AsyncAnthropic(api_key="test-key", base_url=simulator.url, max_retries=0) as sdk:
         yield sdk
+
+
+class Asked:
+    """A request in the making, and what the rules say about it."""
+
+    def __init__(self, **fields) -> None:
+        defaults = {"model": "claude-opus-4-8", "max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]}
+        self.body = {name: value for name, value in (defaults | fields).items() if value is not ...}
+
+    def accepted(self, *betas: str, version: str = VERSION, counted: bool = False) -> Request:
+        read = count_request if counted else messages_request
+        return read(msgspec.json.encode(self.body), version, frozenset(betas))
+
+    def refused(self, *betas: str, version: str = VERSION, counted: bool = False) -> str:
+        with pytest.raises(ApiError) as caught:
+            self.accepted(*betas, version=version, counted=counted)
+        assert (caught.value.status, caught.value.type) == (400, "invalid_request_error")
+        return caught.value.message
+
+
+@pytest.fixture
+def asked() -> type[Asked]:
+    """Builds a minimal request with fields changed; `...` takes a field away."""
+    return Asked
