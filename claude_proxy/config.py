@@ -301,8 +301,11 @@ def paths() -> Paths:
     Raises ConfigError when this user has no home directory.
     """
     dirs = platformdirs.PlatformDirs(APP, appauthor=False)
-    config, state = Path(dirs.user_config_dir), Path(dirs.user_state_dir)
-    if not (config.is_absolute() and state.is_absolute()):
+    try:
+        config, state = Path(dirs.user_config_dir), Path(dirs.user_state_dir)
+    except RuntimeError:
+        config = state = Path()
+    if not (config.is_absolute() and state.is_absolute()):  # an older platformdirs leaves the `~` in its place
         raise ConfigError("this user has no home directory", hint="set HOME to a directory that you can write to")
     return Paths(config_file=config / "config.toml", state=_writable(state))
 
@@ -313,7 +316,7 @@ def _writable(state: Path) -> Path:
     The session's directory is the second choice: it goes when the user logs out, and a daemon may stay.
     """
     session = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{_uid()}")
-    if not _can_write(state) and _can_write(session):
+    if not _can_write(state) and session.is_dir() and _can_write(session):
         return session / APP
     return state
 

@@ -49,6 +49,7 @@ def start(
     while child.poll() is None:
         record = read(paths.pid_file)
         if record and record.pid == child.pid and record.url and is_itself(record):
+            child.returncode = 0  # nobody's child any more: it outlives this process, and that is no leak
             return record
         if time.monotonic() > deadline:
             child.kill()

@@ -2,24 +2,13 @@ import importlib
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import pytest
 
 from claude_proxy.cli import main
 from claude_proxy.errors import ConfigError, ProxyError
-
-ROOT = Path(__file__).parents[2]
-
-
-ENVIRON = {"PYTHONPATH": str(ROOT)}
-
-
-def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-m", "claude_proxy", *arguments]
-    environ = {**os.environ, **ENVIRON, **variables}
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environ)
+from tests.cli.conftest import Run, environment
 
 
 @pytest.mark.parametrize("name", main._ENTRIES)
@@ -42,12 +31,11 @@ def test_a_command_that_needs_no_server_code_loads_none(arguments: list[str]):
         "from claude_proxy.cli.main import main; main()"
     )
     command = [sys.executable, "-c", program]
-    environ = {**os.environ, **ENVIRON}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environ)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment())
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_help_lists_every_command_and_no_argument_is_help_on_stderr():
+def test_help_lists_every_command_and_no_argument_is_help_on_stderr(run: Run):
     shown = run("--help")
     assert shown.returncode == 0
     assert all(f"\n  {name} " in shown.stdout for name in main._ENTRIES)
@@ -87,20 +75,19 @@ def test_each_error_has_its_words_and_its_code(
 def test_a_reader_that_leaves_is_no_error():
     read, write = os.pipe()
     os.close(read)
-    environ = {**os.environ, **ENVIRON}
     command = [sys.executable, "-m", "claude_proxy", "--help"]
-    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=60, check=False, env=environ)
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=60, check=False, env=environment())
     os.close(write)
     assert (done.returncode, done.stderr) == (main.FAILURE, b"")
 
 
-def test_a_terminal_of_another_encoding_is_no_error():
+def test_a_terminal_of_another_encoding_is_no_error(run: Run):
     done = run("start", "--help", PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert "NAME=MODEL," in done.stdout
 
 
-def test_an_unknown_command_is_answered_with_the_nearest_one():
+def test_an_unknown_command_is_answered_with_the_nearest_one(run: Run):
     done = run("strat")
     assert (done.returncode, done.stdout) == (main.USAGE, "")
     assert done.stderr.startswith("error: no such command: strat; did you mean `start`?\n")
