@@ -19,6 +19,7 @@ from claude_proxy.translate.blocks import BlockCollector
 from claude_proxy.translate.draft import ReplyContext
 from claude_proxy.translate.failure import event_failure
 from claude_proxy.translate.memory import TEXT, Part, Turn
+from claude_proxy.translate.runs import RunKind, ends_with_newline
 from claude_proxy.translate.text import CustomInput, JsonObjectFinder, StopFinder, TextFilter
 from claude_proxy.wire import anthropic
 from claude_proxy.wire.anthropic import RedactedThinkingBlock, ThinkingBlock, Usage
@@ -39,6 +40,9 @@ FINISH_REASONS = {
     "compaction": "stop",
 }
 REFUSED = "Claude declined to answer this request."
+
+
+_read_text = msgspec.json.Decoder(str).decode
 
 
 class Started(Struct, gc=False):
@@ -101,6 +105,7 @@ class _Block:
     start: int = 0  # a text block's place in the whole text, in characters
     citations: list[anthropic.Citation] = field(default_factory=list)
     thinking: list[str] = field(default_factory=list)
+    size: int = 0  # of the thinking so far
     signature: str = ""
 
 
@@ -168,6 +173,33 @@ class ReplyReader:
             case "error":
                 self.failure = event_failure(event.error or anthropic.ErrorDetail())
         return []
+
+    def open_run(self) -> tuple[RunKind, int, int] | None:
+        """The block whose further deltas change nothing here but its content: kind, block's index, call's index.
+
+        None while any filter, position or pending text could make a delta mean more than its own string.
+        """
+        if self._filters or self.collector is not None or len(self._blocks) != 1:
+            return None
+        ((index, block),) = self._blocks.items()
+        match block.type:
+            case "text" if self._last_was_text and self._length:
+                return "text", index, 0
+            case "tool_use" if block.said and block.custom is None:
+                return "input_json", index, block.call
+            case "thinking" if block.said and self.context.show_reasoning:
+                return "thinking", index, 0
+        return None
+
+    def passed_on(self, literals: list[bytes]) -> None:
+        """The strings of the open run, as JSON, went on as they came."""
+        (block,) = self._blocks.values()
+        if block.type == "text":
+            self._ends_with_newline = ends_with_newline(literals[-1])
+        elif block.type == "thinking" and self._thought + block.size <= MAX_THINKING:
+            text = _read_text(b'"' + b"".join(literal[1:-1] for literal in literals) + b'"')
+            block.thinking.append(text)
+            block.size += len(text)
 
     def close(self) -> None:
         """Upstream's bytes have ended. Raises what kept the answer from being whole."""
@@ -310,8 +342,8 @@ class ReplyReader:
             case _Block(type="tool_use"):
                 return self._input_end(block)
             case _Block(type="thinking") if block.signature:
-                thinking = "".join(block.thinking)
-                self._keep(ThinkingBlock(thinking, block.signature), len(thinking) + len(block.signature))
+                thinking = ThinkingBlock("".join(block.thinking), block.signature)
+                self._keep(thinking, block.size + len(block.signature))
             case _Block(type="text"):
                 return self._citations(block)
         return []
@@ -352,8 +384,9 @@ class ReplyReader:
     def _reasoning(self, block: _Block, text: str) -> list[Piece]:
         if not text:
             return []
-        if self._thought + len(text) <= MAX_THINKING:
+        if self._thought + block.size <= MAX_THINKING:
             block.thinking.append(text)
+            block.size += len(text)
         if not self.context.show_reasoning:
             return []
         apart = "\n\n" if self._said_reasoning and not block.said else ""

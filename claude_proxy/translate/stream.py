@@ -20,12 +20,20 @@ from claude_proxy.translate.reading import (
     Text,
 )
 from claude_proxy.translate.response import completion_usage, service_tier
+from claude_proxy.translate.runs import RunKind, find_run
 from claude_proxy.wire import openai
 from claude_proxy.wire.anthropic import Usage
 from claude_proxy.wire.openai import ChoiceDelta, DeltaCall, DeltaCustom, DeltaFunction
 from claude_proxy.wire.sse import DONE, EventDecoder
 
 _encode = msgspec.json.Encoder().encode
+
+# What stands in a chunk before and behind the string of a delta.
+_DELTAS = {
+    "text": (b'{"content":', b"}"),
+    "thinking": (b'{"reasoning_content":', b"}"),
+    "input_json": (b'{"tool_calls":[{"index":%d,"function":{"arguments":', b"}}]}"),
+}
 
 
 class StreamTranslator:
@@ -51,10 +59,29 @@ class StreamTranslator:
     def feed(self, data: bytes) -> bytes:
         """The frames for the events that `data` completes. Raises UpstreamDisconnected on an endless event."""
         frames: list[bytes] = []
-        for event in self._decoder.feed(data):
-            for piece in self.reader.read(event):
-                self._render(piece, frames)
+        place, size = 0, len(data)
+        while place < size:
+            if (end := self._run(data, place, frames)) is None:
+                end = data.find(b"\n\n", place) + 2
+                end = size if end < 2 else end
+                for event in self._decoder.feed(data[place:end]):
+                    for piece in self.reader.read(event):
+                        self._render(piece, frames)
+            place = end
         return b"".join(frames)
+
+    def _run(self, data: bytes, place: int, frames: list[bytes]) -> int | None:
+        """Pass on the run of deltas at `place`, and the place behind it; None if none is there."""
+        if not self._decoder.between_events or (run := self.reader.open_run()) is None:
+            return None
+        kind, index, call = run
+        if (found := find_run(data, place, kind, index)) is None:
+            return None
+        before, after = _DELTAS[kind]
+        head, tail = self._head + (before % call if kind == "input_json" else before), after + self._tail
+        frames.append(head + (tail + head).join(found.literals) + tail)
+        self.reader.passed_on(found.literals)
+        return found.end
 
     def resume(self) -> None:
         """Go on with the answer to the next request, after a pause."""
@@ -68,9 +95,9 @@ class StreamTranslator:
     def _render(self, piece: Piece, frames: list[bytes]) -> None:
         match piece:
             case Text(text):
-                frames.append(self._head + b'{"content":' + _encode(text) + b"}" + self._tail)
+                frames.append(self._string("text", text))
             case Reasoning(text):
-                frames.append(self._head + b'{"reasoning_content":' + _encode(text) + b"}" + self._tail)
+                frames.append(self._string("thinking", text))
             case CallInput():
                 self._call_input(piece, frames)
             case CallStarted():
@@ -81,6 +108,10 @@ class StreamTranslator:
                 self._started(self._id or id_, frames)
             case Finished():
                 self._finished(piece, frames)
+
+    def _string(self, kind: RunKind, text: str, call: int = 0) -> bytes:
+        before, after = _DELTAS[kind]
+        return self._head + (before % call if kind == "input_json" else before) + _encode(text) + after + self._tail
 
     def _delta(self, delta: ChoiceDelta) -> bytes:
         return self._head + _encode(delta) + self._tail
@@ -115,9 +146,7 @@ class StreamTranslator:
                 self._delta(ChoiceDelta(tool_calls=[DeltaCall(call.index, custom=DeltaCustom(input=call.text))]))
             )
         else:
-            text = _encode(call.text)
-            delta = b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}' % (call.index, text)
-            frames.append(self._head + delta + self._tail)
+            frames.append(self._string("input_json", call.text, call.index))
 
     def _cited(self, annotations: list[openai.Annotation], frames: list[bytes]) -> None:
         for annotation in annotations:  # the SDK's accumulator merges list items by their index

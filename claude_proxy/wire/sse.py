@@ -31,6 +31,11 @@ class EventDecoder:
         self._head: bytes | None = b""  # what may still become a byte order mark; None once that is settled
         self._after_cr = False
 
+    @property
+    def between_events(self) -> bool:
+        """Whether nothing of an event is waiting for its end."""
+        return not (self._line or self._data or self._after_cr) and self._head is None
+
     def feed(self, data: bytes) -> list[bytes]:
         """The data of each event that `data` completes. Raises UpstreamDisconnected past the bound."""
         text = self._normalised(data)
