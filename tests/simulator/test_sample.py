@@ -1,0 +1,64 @@
+import pytest
+
+from claude_proxy.simulator.sample import pointed, sample
+
+CITY = {"$defs": {"city": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "object"}, {}),
+        ({"type": "object", "properties": {"a": {"type": "string"}, "b": {}}, "required": ["a"]}, {"a": "simulated"}),
+        ({"properties": {"a": {}}, "required": ["a"]}, {"a": "simulated"}),
+        ({"type": "object", "required": ["unknown"]}, {"unknown": "simulated"}),
+        ({"enum": ["x", "y"]}, "x"),
+        ({"const": 5, "type": "integer"}, 5),
+        ({"type": ["null", "integer"]}, 0),
+        ({"type": ["null"]}, None),
+        ({"type": "null"}, None),
+        ({"type": "boolean"}, True),
+        ({"type": "number", "minimum": 2.5}, 3),
+        ({"type": "integer", "minimum": 7, "multipleOf": 5}, 10),
+        ({"type": "integer", "exclusiveMinimum": 7}, 8),
+        ({"type": "integer", "maximum": -3}, -3),
+        ({"type": "integer", "exclusiveMaximum": -3}, -4),
+        ({"type": "integer", "maximum": 3}, 0),
+        ({"minimum": 1}, 1),
+        ({"type": "array"}, []),
+        ({"type": "array", "minItems": 2, "items": {"type": "integer"}}, [0, 0]),
+        ({"items": {"type": "integer"}, "minItems": 1}, [0]),
+        ({"type": "array", "prefixItems": [{"const": 1}], "minItems": 2}, [1, "simulated"]),
+        ({"type": "string", "minLength": 12}, "simulated..."),
+        ({"type": "string", "maxLength": 3}, "sim"),
+        ({"type": "string", "format": "date"}, "2026-01-01"),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, 0),
+        ({"oneOf": [{"const": "a"}, {"const": "b"}]}, "a"),
+        ({"allOf": [{"type": "integer"}, {"minimum": 4}]}, 4),
+        (CITY | {"$ref": "#/$defs/city"}, {"name": "simulated"}),
+        (
+            CITY | {"allOf": [{"$ref": "#/$defs/city"}, {"required": ["zip"]}]},
+            {"name": "simulated", "zip": "simulated"},
+        ),
+        ({"$ref": "#/nowhere"}, "simulated"),
+        (True, "simulated"),
+        (False, None),
+        ({"anyOf": [True]}, "simulated"),
+        ({"allOf": [True], "type": "integer"}, 0),
+    ],
+)
+def test_a_value_satisfies_its_schema(schema, value):
+    assert sample(schema) == value
+
+
+def test_a_schema_that_contains_itself_ends_somewhere():
+    value = sample({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]})
+    depth = 0
+    while isinstance(value, dict):
+        value, depth = value["a"], depth + 1
+    assert depth == 25
+
+
+def test_a_reference_is_unescaped():
+    assert pointed("#/$defs/a~1b~0c", {"$defs": {"a/b~c": 1}}) == 1
+    assert pointed("#/a/b", {"a": [1]}) == {}
