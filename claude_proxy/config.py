@@ -59,6 +59,7 @@ class Config:
     reasoning_text: bool = _setting(True, "return the model's thinking as `reasoning_content`")
     prompt_caching: bool = _setting(True, "ask for automatic prompt caching, which OpenAI clients expect")
     max_choices: int = _setting(8, "the most answers that one request may ask for with `n`")
+    fast_mode: bool = _setting(False, "let `service_tier: fast` ask for Claude's fast mode, which costs more")
     strict: bool = _setting(False, "refuse what cannot be translated (400) instead of warning about it")
     allowed_hosts: tuple[str, ...] = _setting(
         (), "further values of the Host header that may come in, beside localhost, 127.0.0.1 and [::1]"

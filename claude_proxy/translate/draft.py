@@ -37,6 +37,8 @@ class Settings(Protocol):
     def strict(self) -> bool: ...
     @property
     def max_choices(self) -> int: ...
+    @property
+    def fast_mode(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Options:
     prompt_caching: bool = True
     strict: bool = False
     max_choices: int = 8  # the most answers one request may ask for with `n`
+    fast_mode: bool = False  # `service_tier: fast` may cost more
 
     @classmethod
     def of(cls, settings: Settings) -> "Options":
@@ -57,6 +60,7 @@ class Options:
             prompt_caching=settings.prompt_caching,
             strict=settings.strict,
             max_choices=settings.max_choices,
+            fast_mode=settings.fast_mode,
         )
 
 

@@ -130,8 +130,10 @@ def _service_tier(draft: Draft) -> None:
             draft.body.service_tier = "standard_only"
         case "priority":
             draft.body.service_tier = "auto"
-        case "fast" if draft.model.fast:
+        case "fast" if draft.model.fast and draft.options.fast_mode:
             draft.body.speed = "fast"
+        case "fast" if draft.model.fast:
+            draft.warn("service_tier", "fast costs more, and the setting `fast_mode` does not allow it")
         case "flex" | "scale" | "fast" as tier:
             draft.warn("service_tier", f"'{tier}' does not exist for {draft.model.id}")
         case other:
@@ -247,7 +249,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "service_tier",
         "mapped",
-        "default, priority, and fast where it exists; others: a warning",
+        "default, priority, and fast where it exists and `fast_mode` is set; others: a warning",
         "ignored",
         _service_tier,
     ),

@@ -149,6 +149,22 @@ def _described(strict: JsonObject, rest: JsonObject) -> JsonObject:
     return strict
 
 
+def complexity(schema: JsonObject) -> tuple[int, int]:
+    """How many optional properties and how many unions a schema has, which upstream counts and bounds."""
+    optional = unions = 0
+    waiting: list[Json] = [schema]
+    while waiting:
+        match waiting.pop():
+            case dict() as node:
+                unions += isinstance(node.get("anyOf"), list)
+                if isinstance(properties := node.get("properties"), dict):
+                    optional += len(properties.keys() - set(_texts(node.get("required"))))
+                waiting.extend(node.values())
+            case list() as items:
+                waiting.extend(items)
+    return optional, unions
+
+
 def _refuse_recursion(schema: JsonObject) -> None:
     definitions = {
         f"#/{key}/{name}": value

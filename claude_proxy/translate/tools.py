@@ -12,11 +12,14 @@ from msgspec import Raw
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.names import tool_name
-from claude_proxy.translate.schema import JsonObject, Unsupported, input_schema, read_schema, strict_schema
+from claude_proxy.translate.schema import JsonObject, Unsupported, complexity, input_schema, read_schema, strict_schema
 from claude_proxy.wire import anthropic, openai
 from claude_proxy.wire.anthropic import ToolChoice
 
+# Over all strict tools of a request together; more is refused as too complex.
 MAX_STRICT_TOOLS = 20
+MAX_OPTIONAL = 24
+MAX_UNIONS = 16
 CUSTOM_INPUT = Raw(
     b'{"type":"object","properties":{"input":{"type":"string","description":"The whole input, as plain text."}},'
     b'"required":["input"]}'
@@ -45,6 +48,7 @@ class _Sent:
 
     client_name: str
     tool: anthropic.Tool | Raw
+    loose_schema: Raw | None = None  # a strict tool's schema as it goes when it cannot be strict
 
 
 def translate_tools(draft: Draft) -> None:
@@ -134,7 +138,7 @@ def _function(draft: Draft, function: openai.FunctionDefinition, place: str, con
         ) from None
     if change:
         draft.note("changed", f"{place}.parameters", change)
-    strict = None
+    strict, loose = None, schema
     if function.strict:
         try:
             strict_form = strict_schema(_object(schema))
@@ -143,7 +147,7 @@ def _function(draft: Draft, function: openai.FunctionDefinition, place: str, con
         else:
             schema, strict = Raw(msgspec.json.encode(strict_form)), True
     tool = anthropic.Tool(_name(draft, function.name, place), schema, function.description or None, strict, control)
-    return _Sent(function.name, tool)
+    return _Sent(function.name, tool, loose)
 
 
 def _object(schema: Raw) -> JsonObject:
@@ -181,11 +185,22 @@ def _unique(draft: Draft, tools: list[_Sent]) -> list[_Sent]:
 
 
 def _bound_strict(draft: Draft, tools: list[_Sent]) -> None:
-    strict = [item.tool for item in tools if isinstance(item.tool, anthropic.Tool) and item.tool.strict]
-    for tool in strict[MAX_STRICT_TOOLS:]:
-        tool.strict = None
-    if len(strict) > MAX_STRICT_TOOLS:
-        draft.warn("tools", f"at most {MAX_STRICT_TOOLS} tools can be strict; the rest were sent without it")
+    """Keep tools strict, in order, as long as upstream's limits on all of them together allow it."""
+    strict = optional = unions = 0
+    for item in tools:
+        tool = item.tool
+        if not isinstance(tool, anthropic.Tool) or not tool.strict or item.loose_schema is None:
+            continue
+        more_optional, more_unions = complexity(_object(tool.input_schema))
+        if (
+            strict < MAX_STRICT_TOOLS
+            and optional + more_optional <= MAX_OPTIONAL
+            and unions + more_unions <= MAX_UNIONS
+        ):
+            strict, optional, unions = strict + 1, optional + more_optional, unions + more_unions
+            continue
+        tool.strict, tool.input_schema = None, item.loose_schema
+        draft.warn("tools", f"'{item.client_name}' is beyond what can be strict in one request; it was sent without it")
 
 
 class _SearchTool(msgspec.Struct, omit_defaults=True):
