@@ -17,11 +17,14 @@ from pathlib import Path
 
 from claude_proxy.config import Config
 from claude_proxy.credentials import off_loop
+from claude_proxy.credentials.api_key_helper import ApiKeyHelper
 from claude_proxy.credentials.base import Credential, Finding, Source
 from claude_proxy.credentials.cli_places import CliPlaces, cli_places
 from claude_proxy.credentials.console_key import ConsoleKey
 from claude_proxy.credentials.environment import EnvironmentVariable
 from claude_proxy.credentials.headers import may_go_to
+from claude_proxy.credentials.profile import Profile
+from claude_proxy.credentials.renewal import Renewal
 from claude_proxy.credentials.simulated import SimulatorKey
 from claude_proxy.credentials.stored_login import StoredLogin
 from claude_proxy.credentials.system_keyring import SystemKeyring
@@ -47,15 +50,22 @@ class Surroundings:
     home: Path
     places: CliPlaces
 
+    def renewal(self, *command: str) -> Renewal:
+        return Renewal(command, self.places.login_file, self.environ, self.home)
+
 
 # The order in which sources are asked: a key given to this program, then the Claude CLI's own order.
 SOURCES: tuple[Callable[[Surroundings], Source], ...] = (
     lambda _: SystemKeyring(),
     lambda here: EnvironmentVariable("ANTHROPIC_AUTH_TOKEN", "auth_token", here.environ),
     lambda here: EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", here.environ),
+    lambda here: ApiKeyHelper(here.places, here.environ, here.home),
     lambda here: EnvironmentVariable("CLAUDE_CODE_OAUTH_TOKEN", "oauth", here.environ),
-    lambda here: StoredLogin(here.places),
+    lambda here: Profile("oidc_federation", here.environ, here.home),
+    lambda here: StoredLogin(here.places, renewal=here.renewal("claude", "auth", "status")),
     lambda here: ConsoleKey(here.places),
+    # After both: the CLI uses a person's profile only where it has no login of its own.
+    lambda here: Profile("user_oauth", here.environ, here.home),
 )
 
 
@@ -107,7 +117,7 @@ class CredentialChain:
         self._looks: dict[str, _Look] = {}
         self._in_force: _InForce | None = None
         self._in_vain: dict[Credential, _InVain] = {}
-        self._renewals: dict[str, asyncio.Future[str | None]] = {}
+        self._renewals: dict[Credential, asyncio.Future[str | None]] = {}
 
     async def credential(self) -> Credential:
         """The credential in force.
@@ -194,15 +204,18 @@ class CredentialChain:
 
     async def _renew(self, source: Source, credential: Credential) -> None:
         """Have `source` renew `credential`: one run at a time, whoever asks, and whoever leaves meanwhile."""
-        running = self._renewals.get(source.name)
-        if running is None or running.done():
+        running = self._renewals.get(credential)
+        if running is None:
             running = off_loop.start(lambda: source.renew(credential), f"renew: {source.name}")
-            self._renewals[source.name] = running
+            self._renewals[credential] = running
         try:
             async with asyncio.timeout(RENEWAL_DEADLINE):
                 problem = await asyncio.shield(running)
         except TimeoutError:
             problem = f"it was not renewed within {RENEWAL_DEADLINE:g} s"
+        finally:
+            if running.done():  # else whoever comes next waits for the same run
+                self._renewals.pop(credential, None)
         self._looks.pop(source.name, None)
         if problem:
             self._give_up(credential, problem)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from claude_proxy.credentials.base import Credential, Finding, Secret, Source, flaw
 from claude_proxy.credentials.cli_places import CliPlaces, stamp_of
 from claude_proxy.credentials.keychain_age import KeychainAge
+from claude_proxy.credentials.renewal import Renewal
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -35,11 +36,18 @@ class StoredLogin(Source):
     way_out = LOG_IN
     deadline = 8.0
 
-    def __init__(self, places: CliPlaces, stores: Stores | None = None, age: KeychainAge | None = None) -> None:
+    def __init__(
+        self,
+        places: CliPlaces,
+        stores: Stores | None = None,
+        age: KeychainAge | None = None,
+        renewal: Renewal | None = None,
+    ) -> None:
         self.description = f"the login stored by the Claude CLI ({places.login_file})"
         self._places = places
         self._stores = stores or (lambda: cli_stores(places))
         self._age = age or KeychainAge()
+        self._renewal = renewal
 
     def stamp(self) -> object:
         return stamp_of(self._places.login_file)
@@ -58,6 +66,14 @@ class StoredLogin(Source):
                 if answer.state == state:
                     return answer
         return self.not_here(f"no login in {self._places.login_file}")
+
+    def can_renew(self, credential: Credential) -> bool:
+        return self._renewal is not None
+
+    def renew(self, credential: Credential) -> str | None:
+        if self._renewal is None:
+            return super().renew(credential)
+        return self._renewal.run(lambda: self.look().credential != credential)
 
     def _ask(self, store: "KeyringBackend") -> Finding:
         from keyring.errors import KeyringError, KeyringLocked  # noqa: PLC0415 - loaded by now

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from claude_proxy.credentials import programs
 from claude_proxy.credentials.cli_places import CliPlaces, cli_places
 
 
@@ -45,6 +46,12 @@ class CliStore:
 
     def keep_key(self, key: object) -> None:
         self.places.state_file.write_text(json.dumps({"numStartups": 3, "primaryApiKey": key}), "utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _no_installed_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a program that a test puts on the PATH is found, not what happens to be installed on this machine."""
+    monkeypatch.setattr(programs, "_SYSTEM_PLACES", ())
 
 
 @pytest.fixture

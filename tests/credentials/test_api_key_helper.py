@@ -1,0 +1,114 @@
+import json
+
+import pytest
+
+from claude_proxy.credentials.api_key_helper import TTL_VARIABLE, ApiKeyHelper
+from tests.credentials.contract import SECRET, SourceContract, found
+
+
+def helper(cli, command: object, **options):
+    cli.places.settings_file.parent.mkdir(exist_ok=True)
+    cli.places.settings_file.write_text(json.dumps({"model": "opus", "apiKeyHelper": command}))
+    return ApiKeyHelper(cli.places, cli.environ | options.pop("environ", {}), cli.home, **options)
+
+
+class TestApiKeyHelper(SourceContract):
+    @pytest.fixture(autouse=True)
+    def _cli(self, cli, tmp_path):
+        self.cli, self.printed = cli, tmp_path / "printed"
+
+    def empty(self):
+        return ApiKeyHelper(self.cli.places, self.cli.environ, self.cli.home)
+
+    def holding(self, secret: str):
+        self.printed.write_bytes(f"{secret}\n".encode())
+        return helper(self.cli, f"cat {self.printed}")
+
+
+def test_the_command_is_run_by_a_shell_with_the_users_environment(cli):
+    source = helper(cli, 'printf "key-%s" "$WHO" | tr a-z A-Z', environ={"WHO": "me"})
+    assert found(source).secret.reveal() == "KEY-ME"
+
+
+def test_what_it_prints_is_a_key_and_no_login(cli):
+    credential = found(helper(cli, f"echo {SECRET}"))
+    assert credential.kind == "api_key"
+    assert not credential.stored_login
+
+
+def test_the_answer_lasts_five_minutes(cli):
+    now = 0.0
+    source = helper(cli, "echo key", clock=lambda: now)
+    assert not source.aged()
+    source.look()
+    now = 299
+    assert not source.aged()
+    now = 300
+    assert source.aged()
+
+
+def test_the_users_variable_sets_how_long_it_lasts(cli):
+    now = 0.0
+    source = helper(cli, "echo key", environ={TTL_VARIABLE: "1500"}, clock=lambda: now)
+    source.look()
+    now = 1.5
+    assert source.aged()
+
+
+@pytest.mark.parametrize("command", [f"echo {SECRET}; exit 3", "true", "echo two words", f"echo {SECRET} >&2"])
+def test_a_command_that_fails_is_not_passed_over(cli, command):
+    finding = helper(cli, command).look()
+    assert finding.state == "unusable"
+    assert finding.stops
+    assert SECRET not in f"{finding}"
+
+
+def test_a_command_that_failed_is_tried_again_soon(cli):
+    now = 0.0
+    source = helper(cli, "false", clock=lambda: now)
+    source.look()
+    now = 10
+    assert source.aged()
+
+
+def test_a_command_that_never_ends_is_ended_with_all_it_started(cli, tmp_path):
+    source = helper(cli, f"echo $$ > {tmp_path}/pid; echo {SECRET}; sleep 300 & wait", patience=0.3)
+    finding = source.look()
+    assert "did not finish" in finding.detail
+    assert SECRET not in f"{finding}"
+
+
+def test_a_command_that_cannot_be_run_is_reported(cli):
+    cli.home.joinpath("elsewhere").mkdir()
+    source = helper(cli, "echo key")
+    source._home = cli.home / "gone"
+    assert "could not be run" in source.look().detail
+
+
+@pytest.mark.parametrize("command", [None, "", "  ", 7, ["echo"]])
+def test_settings_without_a_command_have_none(cli, command):
+    assert helper(cli, command).look().state == "not here"
+
+
+def test_settings_of_another_form_have_none(cli):
+    source = helper(cli, "echo key")
+    cli.places.settings_file.write_text("[]")
+    assert source.look().state == "not here"
+
+
+def test_damaged_settings_cannot_be_looked_into(cli):
+    source = helper(cli, "echo key")
+    cli.places.settings_file.write_text("{")
+    assert source.look().state == "cannot look"
+
+
+def test_unreadable_settings_cannot_be_looked_into(cli):
+    cli.places.settings_file.mkdir(parents=True)
+    assert ApiKeyHelper(cli.places, cli.environ, cli.home).look().state == "cannot look"
+
+
+def test_a_project_cannot_bring_a_command(cli, tmp_path, monkeypatch):
+    (tmp_path / ".claude").mkdir()
+    (tmp_path / ".claude/settings.json").write_text('{"apiKeyHelper": "echo key"}')
+    monkeypatch.chdir(tmp_path)
+    assert ApiKeyHelper(cli.places, cli.environ, cli.home).look().state == "not here"

@@ -1,0 +1,76 @@
+"""kill -9 at any moment: the store of logins is only ever what its owner wrote."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+KILLS = int(os.environ.get("KILLS", "120"))  # more by hand: KILLS=2000 pytest …
+
+# Plays the Claude CLI: writes the next login, as the CLI does, and notes what it wrote. Each login is about to
+# expire, so that every look asks for the next one.
+OWNER = """#!/bin/sh
+cd "$HOME/.claude" || exit 1
+number=$(($(wc -l < ../written) + 1))
+printf '{"claudeAiOauth":{"accessToken":"sk-ant-oat01-made-up-%s","expiresAt":1000}}' "$number" > ".new.$$"
+sha256sum < ".new.$$" >> ../written
+mv ".new.$$" .credentials.json
+"""
+
+# Forks a process that asks for a credential again and again, kills it at a random moment, and begins anew.
+NURSERY = """if True:
+    import asyncio, os, pathlib, random, signal, sys, time
+    from claude_proxy import config
+    from claude_proxy.credentials import cli_keyrings
+    from claude_proxy.credentials.chain import CredentialChain
+    from claude_proxy.credentials.cli_places import cli_places
+    from claude_proxy.credentials.renewal import Renewal
+    from claude_proxy.credentials.stored_login import StoredLogin
+    from claude_proxy.errors import CredentialError
+
+    home, kills = pathlib.Path(os.environ["HOME"]), int(sys.argv[1])
+    places = cli_places(os.environ, home)
+
+    async def ask():
+        while True:
+            renewal = Renewal(["claude", "auth", "status"], places.login_file, os.environ, home)
+            try:
+                await CredentialChain([StoredLogin(places, renewal=renewal)], config.Config()).credential()
+            except CredentialError:
+                pass
+
+    dice = random.Random(7)
+    for _ in range(kills):
+        child = os.fork()
+        if child == 0:
+            asyncio.run(ask())
+        time.sleep(dice.uniform(0, 0.04))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        print(places.login_file.read_bytes().hex(), flush=True)
+"""
+
+
+def test_the_store_is_what_its_owner_wrote_whenever_we_die(cli, executable):
+    cli.log_in("sk-ant-oat01-made-up-0", expiresAt=1000)
+    written = cli.home / "written"
+    first = cli.places.login_file.read_bytes()
+    written.write_text(f"{hashlib.sha256(first).hexdigest()}  -\n")
+    executable("claude", OWNER, cli.home / "bin")
+    environ = cli.environ | {"PATH": f"{cli.home}/bin:/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-c", NURSERY, str(KILLS)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    seen = [hashlib.sha256(bytes.fromhex(line)).hexdigest() for line in done.stdout.split()]
+    known = {line.split()[0] for line in written.read_text().splitlines()}
+    assert len(seen) == KILLS
+    assert set(seen) <= known
+    assert len(known) > 1
+    assert {file.name for file in cli.places.store.iterdir() if not file.name.startswith(".new.")} == {
+        ".credentials.json"
+    }
