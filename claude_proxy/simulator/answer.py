@@ -92,17 +92,17 @@ class Composer:
         self.answer.stop_reason = reason
         self.answer.stop_sequence = sequence
 
-    def _spend(self, text: str) -> str:
-        """As much of `text` as may still be made; what is cut off ends the answer."""
+    def _spend(self, text: str) -> tuple[str, bool]:
+        """As much of `text` as may still be made, and whether that is all of it; if not, the answer ends."""
         pieces = tokens.split(text)
         self.answer.output_tokens += min(len(pieces), self._left)
         if len(pieces) > self._left:
             text = "".join(pieces[: self._left])
             self._left = 0
             self._end("max_tokens")
-        else:
-            self._left -= len(pieces)
-        return text
+            return text, False
+        self._left -= len(pieces)
+        return text, True
 
     def _add(self, start: dict[str, Any], deltas: Iterator[Delta], whole: dict[str, Any]) -> None:
         self.answer.steps.append(Block(start, tuple(deltas), whole))
@@ -118,11 +118,11 @@ class Composer:
         found = [(text.find(stop), stop) for stop in self.request.body.get("stop_sequences") or [] if stop in text]
         if found:
             place, stop = min(found)
-            said = self._spend(text[:place])
-            if not self._ended:
+            said, complete = self._spend(text[:place])
+            if complete:
                 self._end("stop_sequence", stop)
         else:
-            said = self._spend(text)
+            said, _ = self._spend(text)
         if not said:
             return
         deltas = [Delta({"type": "text_delta", "text": piece}, 1) for piece in tokens.split(said)]
@@ -138,7 +138,7 @@ class Composer:
         """A thinking block: signed, and empty if the request or its model omits thinking."""
         if self._ended:
             return
-        text = self._spend(text)
+        text, _ = self._spend(text)
         self.answer.thinking_tokens += tokens.count(text)
         display = (self.request.body.get("thinking") or {}).get("display") or self.request.model.display
         shown = "" if display == "omitted" else text
@@ -154,7 +154,7 @@ class Composer:
     def redact(self, text: str) -> None:
         if self._ended:
             return
-        text = self._spend(text)
+        text, _ = self._spend(text)
         self.answer.thinking_tokens += tokens.count(text)
         data = redact(self.answer.model, text, self._prefix.digest(), opens=self._opens)
         whole = {"type": "redacted_thinking", "data": data}
@@ -172,11 +172,11 @@ class Composer:
         if self._ended or (called and not parallel):
             return
         spelled = ("" if value == {} else _json(value)) if raw is None else raw
-        sent = self._spend(spelled)
+        sent, complete = self._spend(spelled)
         start = {"type": "tool_use", "id": self._tool_id("toolu"), "name": name, "input": {}}
-        if not self._ended:
+        if complete:
             self.answer.stop_reason = "tool_use"
-        self._add(start, _fragments(sent), start | {"input": value if sent == spelled and raw is None else {}})
+        self._add(start, _fragments(sent), start | {"input": value if complete else {}})
 
     def search(self, query: str) -> None:
         """A web search on the server's side: the call, and two results that exist nowhere."""
@@ -184,7 +184,11 @@ class Composer:
             return
         start = {"type": "server_tool_use", "id": self._tool_id("srvtoolu"), "name": "web_search", "input": {}}
         whole = start | {"input": {"query": query}}
-        self._add(start, _fragments(self._spend(_json(whole["input"]))), whole)
+        sent, complete = self._spend(_json(whole["input"]))
+        if not complete:
+            self._add(start, _fragments(sent), start)
+            return
+        self._add(start, _fragments(sent), whole)
         results = [_result(query, number) for number in (1, 2)]
         found = {"type": "web_search_tool_result", "tool_use_id": start["id"], "content": results}
         self._add(found, iter(()), found)

@@ -131,7 +131,7 @@ MODELS: tuple[Model, ...] = (
 )
 
 # Without thinking these stop at `high`; on the older ones every level goes with it.
-CAPPED_WITHOUT_THINKING = frozenset({"claude-opus-5", "claude-sonnet-5-5", "claude-haiku-5-5"})
+CAPPED_WITHOUT_THINKING = frozenset({"claude-opus-4-8", "claude-opus-5", "claude-sonnet-5-5", "claude-haiku-5-5"})
 
 _BY_NAME = {name: model for model in MODELS for name in (model.id, model.alias) if name}
 

@@ -181,9 +181,6 @@ class Object:
             elif name not in self.required:
                 raise complaint(inside(at, name), "Extra inputs are not permitted")
 
-    def extended(self, **optional: Shape) -> "Object":
-        return Object(self.required, {**self.optional, **optional})
-
     def without(self, *names: str) -> "Object":
         """The same object in a place where these fields do not exist."""
         return Object(

@@ -23,11 +23,6 @@ def count(text: str) -> int:
     return sum(1 for _ in _TOKEN.finditer(text))
 
 
-def first(text: str, limit: int) -> str:
-    """`text` up to `limit` tokens."""
-    return "".join(split(text)[:limit])
-
-
 def count_value(value: Any) -> int:
     """Tokens of any JSON value, spelled as JSON: a schema, a tool's input."""
     return count(msgspec.json.encode(value).decode())

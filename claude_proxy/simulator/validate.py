@@ -23,7 +23,9 @@ _LONE_SURROGATE = re.compile(
 
 def messages_request(body: bytes, version: str, betas: frozenset[str]) -> Request:
     """The request to POST /v1/messages in `body`. Raises the ApiError that the real API would answer with."""
-    return _request(body, CREATED_NEWER if version == NEWER_VERSION else CREATED, version, betas)
+    request = _request(body, CREATED_NEWER if version == NEWER_VERSION else CREATED, version, betas)
+    parameters.prompt_length(request)
+    return request
 
 
 def count_request(body: bytes, version: str, betas: frozenset[str]) -> Request:
@@ -44,9 +46,7 @@ def _request(body: bytes, shape: Object, version: str, betas: frozenset[str]) ->
     thinking.check(request)
     parameters.check(request)
     media.check(request)
-    request = thinking.check_blocks(request)
-    parameters.prompt_length(request)
-    return request
+    return thinking.check_blocks(request)
 
 
 def _digest(value: dict[str, Any]) -> bytes:

@@ -1,7 +1,9 @@
+from typing import Any
+
 import anthropic
 import pytest
 
-BODY = {"model": "claude-opus-4-8", "max_tokens": 50, "messages": [{"role": "user", "content": "Hi"}]}
+BODY: Any = {"model": "claude-opus-4-8", "max_tokens": 50, "messages": [{"role": "user", "content": "Hi"}]}
 OAUTH = {"authorization": "Bearer sk-ant-oat01-x", "anthropic-version": "2023-06-01"}
 VERSION = {"anthropic-version": "2023-06-01"}
 
@@ -88,7 +90,8 @@ async def test_a_login_sees_the_limits_of_its_plan(start):
 
 
 async def test_the_sdk_comes_in_with_a_key_and_with_a_token(simulator):
-    for credential in ({"api_key": "k"}, {"auth_token": "t"}):
+    credentials: list[Any] = [{"api_key": "k"}, {"auth_token": "t"}]
+    for credential in credentials:
         async with anthropic.AsyncAnthropic(**credential, base_url=simulator.url, max_retries=0) as sdk:
             assert (await sdk.messages.create(**BODY)).stop_reason == "end_turn"
     assert {sent.headers["authorization"] for sent in simulator.sent} == {"Bearer k", "Bearer t"}

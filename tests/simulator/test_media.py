@@ -3,6 +3,8 @@ import struct
 
 import pytest
 
+from claude_proxy.simulator.apierror import ApiError
+
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR"
 JPEG = b"\xff\xd8\xff\xe0"
 WEBP = b"RIFF\0\0\0\0WEBP"
@@ -38,6 +40,7 @@ def saying(*content):
     return {"messages": [{"role": "user", "content": list(content)}]}
 
 
+MISMATCH = "The image was specified using the image/png media type, but the image appears to be a image/jpeg image"
 AT = "messages.0.content.0.image.source.base64"
 
 
@@ -46,7 +49,7 @@ AT = "messages.0.content.0.image.source.base64"
     [
         (
             image(JPEG),
-            f"{AT}: The image was specified using the image/png media type, but the image appears to be a image/jpeg image",
+            f"{AT}: {MISMATCH}",
         ),
         (image(b"<svg/>"), f"{AT}.data: Could not process image"),
         (image(PNG), f"{AT}.data: Could not process image"),
@@ -59,7 +62,7 @@ AT = "messages.0.content.0.image.source.base64"
             f"{AT}: image exceeds 10 MB maximum: 10485764 bytes > 10485760 bytes",
         ),
         (
-            link("image", "http://example.com/a.png"),
+            link("image", "http://example.com/"),
             "messages.0.content.0.image.source.url.url: Only HTTPS URLs are supported.",
         ),
         (pdf(b"hello"), "messages.0.content.0.document.source.base64.data: The PDF specified was not valid."),
@@ -69,8 +72,7 @@ AT = "messages.0.content.0.image.source.base64"
         ),
         (
             {"type": "document", "source": {"type": "content", "content": [image(JPEG)]}},
-            "messages.0.content.0.document.source.content.content.0.image.source.base64: The image was specified using "
-            "the image/png media type, but the image appears to be a image/jpeg image",
+            ("messages.0.content.0.document.source.content.content.0.image.source.base64: " + MISMATCH),
         ),
     ],
 )
@@ -90,6 +92,7 @@ def test_data_of_every_kind_is_accepted(asked):
             {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
             pdf(),
             {"type": "document", "title": "t", "source": {"type": "content", "content": "text"}},
+            {"type": "document", "source": {"type": "content", "content": [image(png())]}},
         )
     ).accepted()
 
@@ -110,7 +113,7 @@ def test_an_image_in_a_tool_result_is_looked_at_too(asked):
 
 def test_large_images_are_refused_with_their_paths(asked):
     large = [image(gif(9000, 1), "image/gif"), image(png()), image(png(1, 8001))]
-    with pytest.raises(Exception, match="exceed max allowed size: 8000 pixels") as caught:
+    with pytest.raises(ApiError, match="exceed max allowed size: 8000 pixels") as caught:
         asked(**saying(*large)).accepted()
     assert caught.value.details == {
         "error_code": "image_dimensions_too_large",

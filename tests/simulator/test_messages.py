@@ -78,7 +78,10 @@ PREFILL = "This model does not support assistant message prefill. The conversati
         ),
         (
             [HI, assistant(call()), user(result(), result())],
-            "messages.2.content.1: each tool_use must have a single result. Found multiple `tool_result` blocks with id: a",
+            (
+                "messages.2.content.1: each tool_use must have a single result. "
+                "Found multiple `tool_result` blocks with id: a"
+            ),
         ),
         (
             [HI, assistant(call()), user(result()), assistant(call()), user(result())],
@@ -86,13 +89,17 @@ PREFILL = "This model does not support assistant message prefill. The conversati
         ),
         (
             [HI, assistant(found())],
-            "messages.1.content.0: unexpected `tool_use_id` found in `web_search_tool_result` blocks: s. Each "
-            "`web_search_tool_result` block must have a corresponding `server_tool_use` block before it.",
+            (
+                "messages.1.content.0: unexpected `tool_use_id` found in `web_search_tool_result` blocks: s. Each "
+                "`web_search_tool_result` block must have a corresponding `server_tool_use` block before it."
+            ),
         ),
         (
             [HI, assistant(search()), HI],
-            "messages.1: `web_search` tool use with id `s` was found without a corresponding "
-            "`web_search_tool_result` block",
+            (
+                "messages.1: `web_search` tool use with id `s` was found without a corresponding "
+                "`web_search_tool_result` block"
+            ),
         ),
         (
             [HI, assistant(search(), call()), user(result(), text("and?"))],

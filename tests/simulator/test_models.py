@@ -12,13 +12,15 @@ def test_a_row_is_what_the_sdk_calls_a_model(model):
     read = _INFO.validate_python(info(model))
     assert not read.model_extra
     assert read.line == model.line
+    assert read.capabilities is not None
     assert {name for name, one in read.capabilities.thinking.types if one.supported} == model.thinking
 
 
 def test_names_are_told_from_dates():
-    assert find_model("claude-haiku-4-5").display_name == "Claude Haiku 4.5"
-    assert find_model("claude-opus-5").display_name == "Claude Opus 5"
-    assert find_model("claude-mythos-preview").display_name == "Claude Mythos Preview"
+    names = {model.id: model.display_name for model in MODELS}
+    assert names["claude-haiku-4-5-20251001"] == "Claude Haiku 4.5"
+    assert names["claude-opus-5"] == "Claude Opus 5"
+    assert names["claude-mythos-preview"] == "Claude Mythos Preview"
 
 
 def test_an_alias_finds_the_dated_model():

@@ -17,7 +17,10 @@ JSON = {"format": {"type": "json_schema", "schema": SCHEMA}}
         ),
         (
             {"model": "claude-haiku-4-5", "max_tokens": 64001},
-            "max_tokens: 64001 > 64000, which is the maximum allowed number of output tokens for claude-haiku-4-5-20251001",
+            (
+                "max_tokens: 64001 > 64000, which is the maximum allowed number of output tokens "
+                "for claude-haiku-4-5-20251001"
+            ),
         ),
         (
             {"model": "claude-opus-4-6", "temperature": 1, "top_p": 1},

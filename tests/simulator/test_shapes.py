@@ -41,6 +41,7 @@ def said(*content):
         ({"temperature": 2}, "temperature: Input should be less than or equal to 1"),
         ({"top_p": -0.5}, "top_p: Input should be greater than or equal to 0"),
         ({"service_tier": "flex"}, "service_tier: Input should be 'auto' or 'standard_only'"),
+        ({"metadata": "x"}, "metadata: Input should be an object"),
         ({"metadata": {"user": "x"}}, "metadata.user: Extra inputs are not permitted"),
         ({"metadata": {"user_id": "x" * 257}}, "metadata.user_id: String should have at most 256 characters"),
         ({"thinking": {}}, "thinking.type: Field required"),
@@ -82,8 +83,10 @@ def said(*content):
         (said({"text": "Hi"}), "messages.0.content.0.type: Field required"),
         (
             said({"type": "image", "source": {"type": "base64", "media_type": "image/bmp", "data": ""}}),
-            "messages.0.content.0.image.source.base64.media_type: "
-            "Input should be 'image/jpeg', 'image/png', 'image/gif' or 'image/webp'",
+            (
+                "messages.0.content.0.image.source.base64.media_type: "
+                "Input should be 'image/jpeg', 'image/png', 'image/gif' or 'image/webp'"
+            ),
         ),
         (
             said({"type": "tool_result", "tool_use_id": "a:b"}),
@@ -139,6 +142,11 @@ def test_an_unknown_type_is_refused_with_the_known_ones(asked):
 def test_a_beta_field_exists_only_with_its_beta(asked, beta, changes):
     asked(**changes).accepted(beta)
     assert asked(**changes).refused()
+
+
+def test_there_is_a_bound_for_fallbacks(asked):
+    text = asked(fallbacks=[{}] * 4).refused("server-side-fallback-2026-07-01")
+    assert text == "fallbacks: List should have at most 3 items after validation, not 4"
 
 
 def test_counting_takes_fewer_fields(asked):

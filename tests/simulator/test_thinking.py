@@ -24,15 +24,19 @@ BOUND = (
         (
             "claude-opus-4-7",
             "enabled",
-            '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
-            '"output_config.effort" to control thinking behavior.',
+            (
+                '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
+                '"output_config.effort" to control thinking behavior.'
+            ),
         ),
         ("claude-haiku-4-5", "adaptive", "adaptive thinking is not supported on this model"),
         (
             "claude-fable-5",
             "disabled",
-            '"thinking.type.disabled" is not supported for this model. Thinking defaults to adaptive mode when not '
-            'specified; use "thinking.type.enabled" with "budget_tokens" for extended thinking.',
+            (
+                '"thinking.type.disabled" is not supported for this model. Thinking defaults to adaptive mode when not '
+                'specified; use "thinking.type.enabled" with "budget_tokens" for extended thinking.'
+            ),
         ),
         ("claude-opus-5", "between_tools", '"thinking.type.between_tools" is not supported for this model.'),
     ],
@@ -110,6 +114,13 @@ def test_with_a_budget_the_turn_of_the_tools_starts_with_thinking(asked):
             "When `thinking` is enabled, a final `assistant` message must start with a thinking block"
         )
     )
+
+
+def test_with_a_budget_the_simulators_own_turn_is_continued(conversation):
+    thinking = {"type": "enabled", "budget_tokens": 1024}
+    question, content = conversation("claude-opus-4-5", thinking=thinking, max_tokens=2000)
+    assert [block["type"] for block in content] == ["thinking", "tool_use"]
+    question.accepted()
 
 
 # ------------------------------------------------------------------------------------------ blocks that come back

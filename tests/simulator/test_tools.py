@@ -57,13 +57,17 @@ STRING = {"type": "string"}
         ),
         (
             {"tools": [tool(f"t{n}", CLOSED, strict=True) for n in range(21)]},
-            "Too many strict tools (21). The maximum number of strict tools supported is 20. "
-            "Try reducing the number of tools marked as strict.",
+            (
+                "Too many strict tools (21). The maximum number of strict tools supported is 20. "
+                "Try reducing the number of tools marked as strict."
+            ),
         ),
         (
             {"tools": [strict({f"p{n}": STRING for n in range(25)})]},
-            "Schemas contains too many optional parameters (25), which would make grammar compilation inefficient. "
-            "Reduce the number of optional parameters in your tool schemas (limit: 24).",
+            (
+                "Schemas contains too many optional parameters (25), which would make grammar compilation inefficient. "
+                "Reduce the number of optional parameters in your tool schemas (limit: 24)."
+            ),
         ),
         (
             {
@@ -71,9 +75,11 @@ STRING = {"type": "string"}
                     strict({f"p{n}": {"anyOf": [STRING]} for n in range(17)}, required=[f"p{n}" for n in range(17)])
                 ]
             },
-            "Schemas contains too many parameters with union types (17 parameters with type arrays or anyOf). "
-            "This causes exponential compilation cost. Reduce the number of nullable or union-typed parameters "
-            "(limit: 16 parameters with unions).",
+            (
+                "Schemas contains too many parameters with union types (17 parameters with type arrays or anyOf). "
+                "This causes exponential compilation cost. Reduce the number of nullable or union-typed parameters "
+                "(limit: 16 parameters with unions)."
+            ),
         ),
         (
             {
