@@ -100,7 +100,7 @@ def _done(answer: dict[str, object], what: str) -> str:
             reason = "the keyring did not answer"
         case _:
             reason = str(answer.get("detail"))
-    raise CredentialUnusable(f"cannot {what}: {reason}", hint="without a keyring, set ANTHROPIC_API_KEY instead")
+    raise CredentialUnusable(f"cannot {what}: {reason}", hint="unlock your keyring, or set ANTHROPIC_API_KEY instead")
 
 
 def _ask(action: str, deadline: float, secret: str = "") -> dict[str, object]:
