@@ -333,7 +333,7 @@ _read_typed = msgspec.json.Decoder(_Typed).decode
 
 def _result_content(draft: Draft, content: Raw, place: str) -> ResultContent:
     """A tool's result: text, parts, or any JSON value, which some clients send as it is."""
-    data = bytes(content)
+    data = openai.repaired(bytes(content))
     match data[:1]:
         case b"" | b"n":
             return None

@@ -94,7 +94,7 @@ _read_object = msgspec.json.Decoder(dict[str, object]).decode
 
 def _merged(data: bytes, extension: Raw) -> bytes:
     """`data` with the client's own fields merged in, objects key by key; the answer stays streamed."""
-    theirs = openai.read(_read_object, extension, "anthropic")
+    theirs = openai.read(_read_object, openai.repaired(bytes(extension)), "anthropic")
     theirs.pop("stream", None)
     return msgspec.json.encode(_deep_merged(_read_object(data), theirs))
 

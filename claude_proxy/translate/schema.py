@@ -8,6 +8,8 @@ all (recursion, free-form maps, open objects) raises Unsupported, and the caller
 import msgspec
 from msgspec import Raw
 
+from claude_proxy.wire.openai import repaired
+
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 JsonObject = dict[str, Json]
 
@@ -26,7 +28,7 @@ class Unsupported(ValueError):
 
 def read_schema(raw: Raw) -> JsonObject | None:
     """The schema in `raw`; None where it is `null` or absent. Raises msgspec.ValidationError if it is no object."""
-    data = bytes(raw)
+    data = repaired(bytes(raw))
     if data in (b"", b"null"):
         return None
     return _read(data)  # type: ignore[return-value] # a JSON object holds JSON
@@ -222,7 +224,7 @@ def input_schema(raw: Raw) -> tuple[Raw, str | None]:
         return Raw(msgspec.json.encode(_merged(schema))), "alternatives at the top of the schema were merged"
     if schema.get("type") != "object":
         return Raw(msgspec.json.encode({**schema, "type": "object"})), "the schema was given the type 'object'"
-    return raw, None
+    return Raw(repaired(bytes(raw))), None
 
 
 def _merged(schema: JsonObject) -> JsonObject:

@@ -95,6 +95,7 @@ def _without_tools(draft: Draft) -> None:
 def _tools(draft: Draft) -> Iterator[_Sent]:
     for index, raw in enumerate(draft.chat.tools or ()):
         place = f"tools[{index}]"
+        raw = Raw(openai.repaired(bytes(raw)))  # noqa: PLW2901 - the same tool, its text made sound
         typed = openai.read(_read_typed, raw, place)
         if typed.type in ("function", "custom"):
             match openai.read(_read_tool, raw, place):
