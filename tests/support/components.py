@@ -6,7 +6,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-NODE_CLIENTS = Path(__file__).parents[1] / "clients" / "node" / "node_modules"
+ROOT = Path(__file__).parents[2]
+NODE_CLIENTS = ROOT / "tests/clients/node/node_modules"
+CLIENTS = Path(os.environ.get("CLAUDE_PROXY_TEST_CLIENTS", ROOT / ".venv-clients"))
 
 
 def program(name: str) -> str | None:
@@ -28,9 +30,13 @@ def _node_clients() -> str | None:
     return None if NODE_CLIENTS.is_dir() else "the Node clients are not installed (npm ci in tests/clients/node)"
 
 
+def _clients() -> str | None:
+    absent = [name for name in ("openai2", "openai3") if not (CLIENTS / name / "bin/python").exists()]
+    return f"not in {CLIENTS}: {', '.join(absent)} (scripts/clients)" if absent else None
+
+
 def _checkout() -> str | None:
-    root = Path(__file__).parents[2]
-    return None if Path(sys.prefix) == root / ".venv" else "not run from the checkout's own .venv (scripts/test)"
+    return None if Path(sys.prefix) == ROOT / ".venv" else "not run from the checkout's own .venv (scripts/test)"
 
 
 def _systemd_user() -> str | None:
@@ -45,6 +51,7 @@ def _systemd_user() -> str | None:
 COMPONENTS: dict[str, Callable[[], str | None]] = {
     "checkout": _checkout,
     "claude": _programs("claude"),
+    "clients": _clients,
     "codex": _programs("codex"),
     "curl": _programs("curl"),
     "dbus": _programs("dbus-run-session"),

@@ -1,0 +1,62 @@
+"""Libraries that speak OpenAI's API, as their users run them: none of them knows what answers it.
+
+Each is a program of its own in an environment of its own (`scripts/clients`); the daemon and the simulator behind it
+run here, so that what went upstream can be judged.
+"""
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.components import CLIENTS
+from tests.support.daemon import daemon
+
+HERE = Path(__file__).parent
+
+
+async def run(command: list[str], url: str) -> None:
+    """Run a client against the daemon at `url`; fails with all it said, unless it ends well and in peace."""
+    environ = {
+        "HOME": os.environ["HOME"],
+        "PATH": os.environ["PATH"],
+        "OPENAI_BASE_URL": url,
+        # Nothing listens there: whoever calls home or fetches a price list is told so at once.
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "127.0.0.1",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(90):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0, (out + err).decode()
+    assert err == b"", err.decode()
+    assert out
+
+
+@pytest.mark.component("clients")
+@pytest.mark.parametrize(
+    ("library", "environment", "warned"),
+    [
+        ("openai", "openai2", {"tool_choice"}),
+        ("openai", "openai3", {"tool_choice"}),
+        ("instructor", "openai2", {"tool_choice"}),
+        ("langchain", "openai3", {"temperature", "tool_choice", "top_p"}),
+        ("pydantic_ai", "openai3", {"tool_choice"}),
+    ],
+)
+async def test_a_library_gets_all_it_asks_for(
+    library: str, environment: str, warned: set[str], caplog: pytest.LogCaptureFixture
+):
+    """`warned` are the parameters it sends that are known to have no effect with some model."""
+    async with daemon() as served:
+        await run([str(CLIENTS / environment / "bin/python"), str(HERE / f"with_{library}.py")], served.openai)
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert {warning.partition(" from ")[0] for warning in warnings} == warned, warnings
