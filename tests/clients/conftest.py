@@ -1,0 +1,42 @@
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from anthropic import AsyncAnthropic
+from openai import AsyncOpenAI, OpenAI
+
+from tests.support.daemon import Daemon
+from tests.support.daemon import daemon as running_daemon
+
+MODEL = "claude-haiku-4-5"
+
+
+@pytest.fixture
+async def daemon() -> AsyncIterator[Daemon]:
+    async with running_daemon() as daemon:
+        yield daemon
+
+
+@pytest.fixture(autouse=True)
+def nothing_went_wrong_inside(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No test may leave an error of our own in the log, whatever the client has seen."""
+    yield
+    assert not [record.getMessage() for record in caplog.get_records("call") if record.levelname == "ERROR"]
+
+
+@pytest.fixture
+async def client(daemon: Daemon) -> AsyncIterator[AsyncOpenAI]:
+    """The OpenAI SDK as everybody configures it, but for the retries: a test wants the first answer."""
+    async with AsyncOpenAI(base_url=daemon.openai, api_key="any key will do", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def sync_client(daemon: Daemon) -> Iterator[OpenAI]:
+    with OpenAI(base_url=daemon.openai, api_key="any key will do", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+async def native(daemon: Daemon) -> AsyncIterator[AsyncAnthropic]:
+    async with AsyncAnthropic(base_url=daemon.url, api_key="any key will do", max_retries=0) as client:
+        yield client
