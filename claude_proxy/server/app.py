@@ -12,7 +12,7 @@ from claude_proxy.server import messages, models, status
 from claude_proxy.server.catalog import Catalog
 from claude_proxy.server.chat import chat_completions
 from claude_proxy.server.exchange import STATE, Dialect, State
-from claude_proxy.server.guard import POLICY, Policy, expect, guard
+from claude_proxy.server.guard import POLICY, REFUSING, Policy, expect, guard
 from claude_proxy.server.replies import add_headers, replies
 from claude_proxy.server.unsupported import UNSUPPORTED, unsupported
 from claude_proxy.upstream.base import Backend
@@ -52,6 +52,7 @@ def proxy_app(config: Config, backend: Backend, chain: CredentialChain, *, nonce
     """The whole HTTP surface. Closing `backend` is up to whoever made it."""
     app = web.Application(middlewares=[replies, guard], client_max_size=config.max_body + 1)
     app[POLICY] = Policy.of(config)
+    app[REFUSING] = frozenset(route.handler for route in ROUTES if route.method == "*")
     app[STATE] = State(config, backend, chain, Catalog(backend, config.models_ttl), nonce)
     app.on_response_prepare.append(add_headers)
     app.on_startup.append(_ask_for_models)
@@ -60,7 +61,7 @@ def proxy_app(config: Config, backend: Backend, chain: CredentialChain, *, nonce
         for method, handler in endpoints.items():
             app.router.add_route(method, path, handler, expect_handler=expect)
         if "*" not in endpoints:
-            app.router.add_route("*", path, _not_allowed, expect_handler=expect)
+            app.router.add_route("*", path, _not_allowed(", ".join(endpoints)), expect_handler=expect)
     app.router.add_route("*", "/{path:.*}", _not_found, expect_handler=expect)
     return app
 
@@ -78,8 +79,12 @@ def _endpoints() -> dict[str, dict[str, Endpoint]]:
     return paths
 
 
-async def _not_allowed(request: web.Request) -> web.StreamResponse:
-    raise MethodNotAllowed(f"Not allowed to {request.method[:20]} on {request.path[:200]}")
+def _not_allowed(methods: str) -> Endpoint:
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        message = f"Not allowed to {request.method[:20]} on {request.path[:200]}"
+        raise MethodNotAllowed(message, hint=f"allowed: {methods}", headers={"Allow": methods})
+
+    return refuse
 
 
 async def _not_found(request: web.Request) -> web.StreamResponse:

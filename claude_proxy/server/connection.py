@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 # Both the longest pause between two requests and the deadline of a head that comes in drips: aiohttp knows no
 # other, and its own default of an hour is an hour of a held connection.
 KEEPALIVE = 60.0
+# How long the rest of a refused body is read and dropped: closing at once would take the answer from the client.
+LINGER = 2.0
 # Answers are small next to a second connection for asking upstream, and some descriptors are for files.
 SPARE_DESCRIPTORS = 64
 
@@ -39,7 +41,15 @@ class Connection(web.RequestHandler):
     __slots__ = ("_admitted", "_room")
 
     def __init__(self, server: web.Server, room: Room, *, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(server, loop=loop, keepalive_timeout=KEEPALIVE, access_log=None, auto_decompress=False)  # type: ignore[arg-type] # None is how aiohttp is told to log nothing
+        silent: Any = None  # aiohttp then logs nothing; its annotation does not know
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=KEEPALIVE,
+            lingering_time=LINGER,
+            auto_decompress=False,
+            access_log=silent,
+        )
         self._room = room
         self._admitted = False
 

@@ -122,7 +122,12 @@ def _origin(text: str) -> str | None:
         port = url.port or _DEFAULT_PORTS.get(url.scheme)
     except ValueError:
         return None
-    if not url.scheme or not url.hostname or url.path or url.query or url.fragment or "@" in url.netloc:
+    if (
+        not url.scheme
+        or not url.hostname
+        or "@" in url.netloc
+        or text.lower() != f"{url.scheme}://{url.netloc}".lower()
+    ):
         return None
     return f"{url.scheme}://{url.hostname}:{port}"
 
@@ -131,6 +136,8 @@ def _origin(text: str) -> str | None:
 
 
 POLICY = web.AppKey("policy", Policy)
+# Endpoints that only say why they are not there: whatever comes to them, that is the better answer.
+REFUSING = web.AppKey("refusing", frozenset[Handler])
 
 
 @web.middleware
@@ -138,6 +145,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request in with its whole body read, or raise the ProxyError that says why not."""
     policy = request.app[POLICY]
     if (error := refusal(request.method, request.raw_path, request.headers, policy)) is not None:
+        if isinstance(error, UnsupportedMediaType) and request.match_info.handler in request.app[REFUSING]:
+            return await handler(request)
         raise error
     if (
         request.method == "OPTIONS"

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import msgspec
 from aiohttp import web
 
-from claude_proxy.errors import NotFound
+from claude_proxy.errors import NotFound, UpstreamDisconnected
 from claude_proxy.server.exchange import EXCHANGE, STATE
 from claude_proxy.server.messages import forward
 from claude_proxy.server.replies import header_safe
@@ -56,7 +56,11 @@ async def _asked(request: web.Request, name: str, wanted: str) -> web.Response:
         if upstream.status != 200:
             raise upstream_failure(upstream.status, upstream.headers, body, now=time.time())
         headers = openai_headers(upstream.headers, now=time.time())
-    return _json(_named(name, msgspec.json.decode(body, type=ModelInfo)), headers)
+    try:
+        info = msgspec.json.decode(body, type=ModelInfo)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        raise UpstreamDisconnected("upstream's answer about this model is not what it should be") from exc
+    return _json(_named(name, info), headers)
 
 
 def _named(name: str, info: ModelInfo) -> Model:

@@ -116,7 +116,7 @@ class Server:
         self._state: State = app[STATE]
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=LAST_WORDS)
         self._listeners: list[asyncio.Server] = []
-        self._room = Room.of(_raise_descriptor_limit())
+        self.room = Room.of(_raise_descriptor_limit())
 
     async def start(self, sockets: list[socket.socket], host: str) -> str:
         """Accept connections; returns the address to print."""
@@ -126,7 +126,7 @@ class Server:
         assert manager is not None  # noqa: S101 - `setup` made it
         for each in sockets:
             listener = await loop.create_server(
-                lambda: Connection(manager, self._room, loop=loop), sock=each, backlog=BACKLOG
+                lambda: Connection(manager, self.room, loop=loop), sock=each, backlog=BACKLOG
             )
             self._listeners.append(listener)
         self._state.address = _address(sockets[0], host)
@@ -140,7 +140,9 @@ class Server:
         manager = self._runner.server
         if manager is None:
             return
-        # Idle connections are closed by this at once, the others when their reply has ended.
+        # What came before the door closed has begun; idle connections end at once, the others after their reply.
+        await asyncio.sleep(0)
+        manager.pre_shutdown()
         ended = asyncio.create_task(manager.shutdown(timeout + LAST_WORDS))
         hurry = asyncio.create_task(at_once.wait())
         await asyncio.wait({ended, hurry}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)

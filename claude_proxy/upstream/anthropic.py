@@ -14,10 +14,10 @@ from claude_proxy.config import Config
 from claude_proxy.credentials.base import Credential
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.headers import auth_headers, may_go_to
-from claude_proxy.errors import InvalidRequest, UpstreamDisconnected, UpstreamRefused
+from claude_proxy.errors import InvalidRequest, UpstreamRefused
 from claude_proxy.upstream.base import Reply, UpstreamRequest
 from claude_proxy.upstream.pool import Pool
-from claude_proxy.upstream.reply import FOREIGN, HTTPReply, upstream_error
+from claude_proxy.upstream.reply import FOREIGN, ConnectionLost, HTTPReply, upstream_error
 from claude_proxy.wire.anthropic import VERSION
 
 USER_AGENT = f"claude-proxy/{__version__}"
@@ -57,7 +57,7 @@ class AnthropicBackend:
             del headers["content-type"]
         try:
             return await self._attempt(request, headers, stack)
-        except UpstreamDisconnected:
+        except ConnectionLost:
             await self._pool.retire()
             return await self._attempt(request, headers, stack)
 
@@ -74,6 +74,7 @@ class AnthropicBackend:
             )
         except FOREIGN as exc:
             raise upstream_error(exc) from exc
+        stack.callback(response.close)
         reply = HTTPReply(response)
         stack.callback(reply.close)
         return reply

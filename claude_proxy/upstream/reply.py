@@ -11,8 +11,14 @@ from claude_proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamTim
 # Everything aiohttp, the sockets and TLS are known to raise. A framing error may surface as a bare RuntimeError.
 FOREIGN = (aiohttp.ClientError, HttpProcessingError, OSError, EOFError, RuntimeError)
 
+# We ask for none. These aiohttp takes off by itself; anything else would reach the client as noise.
+UNDONE_CODINGS = frozenset({"identity", "gzip", "deflate", "br", "zstd"})
 # `read` is for errors, lists and counts; an answer is read by `data`, which keeps nothing.
 MAX_READ = 16 * 1024 * 1024
+
+
+class ConnectionLost(UpstreamDisconnected):
+    """The connection ended by itself. Before a reply has begun this is the one failure that may be no one's fault."""
 
 
 def upstream_error(exc: Exception) -> UpstreamError:
@@ -33,6 +39,10 @@ def upstream_error(exc: Exception) -> UpstreamError:
             return UpstreamUnreachable("the proxy named in HTTPS_PROXY does not let us through")
         case aiohttp.ClientConnectorError():
             return UpstreamUnreachable(f"could not connect to upstream: {exc.os_error.strerror or 'TLS failed'}")
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            return ConnectionLost("upstream closed the connection before the end of its reply")
+        case aiohttp.ClientResponseError() | HttpProcessingError():
+            return UpstreamDisconnected("upstream sent what is not HTTP")
         case _:
             return UpstreamDisconnected("upstream closed the connection before the end of its reply")
 
@@ -41,6 +51,9 @@ class HTTPReply:
     """A Reply over an aiohttp response; the backend that made it closes it."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
+        coding = response.headers.get("content-encoding", "identity").lower()
+        if coding not in UNDONE_CODINGS:
+            raise UpstreamDisconnected("upstream used a content coding that nobody asked for")
         self._response = response
         self.status = response.status
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}

@@ -1,0 +1,276 @@
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from claude_proxy.config import Config
+from claude_proxy.errors import InvalidRequest, ProxyError, UpstreamRefused
+from claude_proxy.server.exchange import EXCHANGE, STATE, State
+from claude_proxy.server.guard import POLICY, REFUSING, Policy, guard
+from claude_proxy.server.replies import (
+    Stopping,
+    add_headers,
+    as_proxy_error,
+    error_body,
+    error_event,
+    header_safe,
+    open_stream,
+    replies,
+    with_pings,
+)
+from claude_proxy.server.run import Server, bind
+
+SECRET = "sk-ant-oat01-" + "S" * 40
+
+
+def test_openais_body_has_all_four_keys() -> None:
+    error = InvalidRequest("no", param="messages[0]", code="invalid_value", hint="do that")
+    assert json.loads(error_body(error, "openai", "req_1")) == {
+        "error": {
+            "message": "no (do that)",
+            "type": "invalid_request_error",
+            "param": "messages[0]",
+            "code": "invalid_value",
+        }
+    }
+    assert json.loads(error_body(ProxyError("no"), "openai", ""))["error"]["param"] is None
+
+
+@pytest.mark.parametrize(
+    ("status", "type_"),
+    [(400, "invalid_request_error"), (401, "authentication_error"), (403, "permission_error"), (404, "not_found_error"),
+     (405, "invalid_request_error"), (413, "request_too_large"), (429, "rate_limit_error"), (500, "api_error"),
+     (502, "api_error"), (503, "overloaded_error"), (504, "timeout_error")],
+)  # fmt: skip
+def test_anthropics_body_has_anthropics_types(status: int, type_: str) -> None:
+    body = json.loads(error_body(UpstreamRefused("no", status=status, type="x"), "anthropic", "req_1"))
+    assert body == {"type": "error", "error": {"type": type_, "message": "no"}, "request_id": "req_1"}
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+def test_a_secret_in_an_error_is_struck_out(dialect: str) -> None:
+    error = InvalidRequest(f"bad header: Bearer {SECRET}", hint=f"or {SECRET}")
+    assert SECRET.encode() not in error_event(error, dialect, "req_1")  # type: ignore[arg-type] # one of the two
+
+
+def test_an_event_is_one_frame_of_the_clients_dialect() -> None:
+    assert error_event(InvalidRequest("a\nb"), "openai", "").startswith(b'data: {"error":')
+    assert error_event(InvalidRequest("a\nb"), "anthropic", "").startswith(b"event: error\ndata: ")
+    assert error_event(InvalidRequest("a\nb"), "anthropic", "").count(b"\n") == 3
+
+
+def test_what_nobody_foresaw_is_logged_with_its_traceback_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    error = as_proxy_error(ZeroDivisionError("secret detail"))
+    assert (error.status, error.code) == (500, "internal_error")
+    assert "secret detail" not in error.text
+    assert caplog.records[0].exc_info is not None
+
+
+def test_aiohttps_own_refusals_keep_their_status() -> None:
+    assert as_proxy_error(web.HTTPRequestEntityTooLarge(1, 2)).status == 413
+    assert as_proxy_error(web.HTTPExpectationFailed()).status == 417
+
+
+def test_a_header_cannot_become_two_and_is_bounded() -> None:
+    safe = header_safe({"a": "x\r\nb: y", "b": "\u00e4", "c": "z" * 5000, "d": "fine"})
+    assert safe == {"c": "z" * 1024, "d": "fine"}
+
+
+# ------------------------------------------------------------------------------------------------ in the server
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[tuple[aiohttp.ClientSession, State]]:
+    """A server whose one endpoint is `handler`, at POST /x and POST /v1/messages/x."""
+    app = web.Application(middlewares=[replies, guard])
+    app[POLICY], app[REFUSING] = Policy.of(Config()), frozenset()
+    unused: Any = None
+    state = app[STATE] = State(Config(), unused, unused, unused)
+    app.on_response_prepare.append(add_headers)
+    app.router.add_post("/x", handler)
+    app.router.add_post("/v1/messages/x", handler)
+    server = Server(app)
+    try:
+        url = await server.start(bind("127.0.0.1", 0), "127.0.0.1")
+        async with aiohttp.ClientSession(url, headers={"Content-Type": "application/json"}) as client:
+            yield client, state
+    finally:
+        await server.close()
+
+
+async def test_each_reply_carries_the_common_headers() -> None:
+    async def fine(request: web.Request) -> web.StreamResponse:
+        request[EXCHANGE].warnings = ("seed", "logit_bias")
+        return web.json_response({})
+
+    async with serving(fine) as (client, _):
+        headers = (await client.post("/x")).headers
+    assert headers["x-request-id"].startswith("req_")
+    assert headers["openai-version"] == "2020-10-01"
+    assert headers["openai-processing-ms"].isdecimal()
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["server"] == "claude-proxy"
+    assert headers["x-claude-proxy-warnings"] == "seed, logit_bias"
+
+
+async def test_an_error_of_ours_becomes_its_status_headers_and_body() -> None:
+    async def refuse(_: web.Request) -> web.StreamResponse:
+        raise UpstreamRefused("slow down", status=429, type="requests", code="rate", headers={"retry-after": "7"})
+
+    async with serving(refuse) as (client, state):
+        reply = await client.post("/x", data=b"{}")
+        assert (reply.status, reply.headers["retry-after"]) == (429, "7")
+        assert (await reply.json())["error"]["code"] == "rate"
+    assert state.last_error == "429 rate: slow down"
+
+
+async def test_an_unforeseen_error_is_a_500_and_the_server_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(_: web.Request) -> web.StreamResponse:
+        raise ZeroDivisionError("secret detail")
+
+    async with serving(fail) as (client, _):
+        for _ in range(2):
+            reply = await client.post("/x", data=b"{}")
+            assert (reply.status, "secret detail" in await reply.text()) == (500, False)
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_each_request_is_one_line_with_the_id_that_the_client_got(caplog: pytest.LogCaptureFixture) -> None:
+    async def fine(_: web.Request) -> web.StreamResponse:
+        return web.json_response({}, headers={"x-request-id": "req_of_upstream"})
+
+    async with serving(fine) as (client, _):
+        with caplog.at_level(logging.INFO, "claude_proxy.requests"):
+            await client.post("/x", data=b"{}")
+    lines = [record.getMessage() for record in caplog.records if record.name == "claude_proxy.requests"]
+    assert len(lines) == 1
+    assert "POST /x id=req_of_upstream" in lines[0]
+    assert "status=200" in lines[0]
+
+
+@pytest.mark.parametrize("path", ["/x", "/v1/messages/x"])
+@pytest.mark.parametrize("error", [InvalidRequest("late"), ZeroDivisionError("late"), RuntimeError("late")])
+async def test_an_error_within_a_stream_is_its_last_event(path: str, error: Exception) -> None:
+    def broken() -> None:
+        raise error
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        async with open_stream(request, {"x-upstream": "1"}) as client:
+            await client.write(b"data: 1\n\n")
+            broken()
+        return client
+
+    async with serving(stream) as (client, state):
+        reply = await client.post(path, data=b"{}")
+        body = await reply.read()
+    assert (reply.status, reply.headers["x-upstream"]) == (200, "1")
+    assert reply.headers["content-type"] == "text/event-stream; charset=utf-8"
+    first, last = body.removesuffix(b"\n\n").split(b"\n\n")
+    assert (first, b'"error"' in last) == (b"data: 1", True)
+    assert state.last_error is not None
+
+
+async def test_a_client_that_leaves_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    ended = asyncio.Event()
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        try:
+            async with open_stream(request) as client:
+                while True:
+                    await client.write(b"x" * 10000)
+        finally:
+            ended.set()
+
+    async with serving(stream) as (client, state):
+        with caplog.at_level(logging.INFO):
+            reply = await client.post("/x", data=b"{}")
+            await reply.content.readany()
+            reply.close()
+            await asyncio.wait_for(ended.wait(), 5)
+    assert state.last_error is None
+    assert "client_left=True" in caplog.text
+    assert not any(record.levelno >= logging.WARNING for record in caplog.records)
+
+
+async def test_a_reader_that_stops_holds_the_writer_back() -> None:
+    written = 0
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        nonlocal written
+        async with open_stream(request) as client:
+            while True:
+                await client.write(b"x" * 10000)
+                written += 10000
+
+    async with serving(stream) as (client, _), client.post("/x", data=b"{}") as reply:
+        await reply.content.readany()
+        before = -1
+        while before != written:
+            before = written
+            await asyncio.sleep(0.05)
+        # The client's and the kernel's buffers on both sides, and no more.
+        assert written < 16 * 1024 * 1024
+
+
+async def test_what_still_runs_when_the_server_stops_is_told_so() -> None:
+    running = asyncio.Event()
+
+    async def wait(_: web.Request) -> web.StreamResponse:
+        running.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with serving(wait) as (client, state):
+        asking = asyncio.create_task(client.post("/x", data=b"{}"))
+        await running.wait()
+        state.stopping = True
+        for exchange in state.open:
+            assert exchange.task is not None
+            exchange.task.cancel()
+        reply = await asking
+        assert (reply.status, (await reply.json())["error"]["code"]) == (503, Stopping.code)
+
+
+# ------------------------------------------------------------------------------------------------------- pings
+
+
+class Parts:
+    """An iterator that survives the cancellation of a read."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def __aiter__(self) -> "Parts":
+        return self
+
+    async def __anext__(self) -> bytes:
+        part = await self.queue.get()
+        if part is None:
+            raise StopAsyncIteration
+        return part
+
+
+async def test_silence_is_none_and_nothing_is_lost() -> None:
+    parts = Parts()
+    pinged = with_pings(parts, 0.01)
+    assert await anext(pinged) is None
+    assert await anext(pinged) is None
+    parts.queue.put_nowait(b"one")
+    parts.queue.put_nowait(None)
+    assert [part async for part in pinged] == [b"one"]
+
+
+async def test_without_an_interval_silence_is_just_silence() -> None:
+    parts = Parts()
+    reading = asyncio.create_task(anext(with_pings(parts, 0)))
+    done, _ = await asyncio.wait([reading], timeout=0.05)
+    assert not done
+    parts.queue.put_nowait(b"one")
+    assert await reading == b"one"

@@ -1,0 +1,202 @@
+import asyncio
+import contextlib
+import resource
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from claude_proxy.errors import ServiceError
+from claude_proxy.server.run import bind
+from tests.server.conftest import Serve
+from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, chunk
+
+PROGRAM = """
+import ctypes, os, sys
+from claude_proxy import log
+from claude_proxy.config import load
+from claude_proxy.server.run import serve
+log.set_up("info")
+dumpable = ctypes.CDLL(None).prctl if sys.platform == "linux" else lambda _: 0
+flags = {"port": 0, "simulator": True, "drain_timeout": float(sys.argv[1])}
+def ready(url):
+    print(url, dumpable(3), flush=True)
+sys.exit(serve(load(flags, {}), environ=os.environ, ready=ready, nonce="its-nonce"))
+"""
+
+
+# ------------------------------------------------------------------------------------------------------ binding
+
+
+def test_a_port_that_somebody_listens_on_stays_theirs() -> None:
+    with contextlib.closing(bind("127.0.0.1", 0)[0]) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ServiceError, match=f"port {port} on 127.0.0.1 is already in use"):
+            bind("127.0.0.1", port)
+
+
+def test_localhost_is_both_families_on_one_port() -> None:
+    made = bind("localhost", 0)
+    assert len({each.getsockname()[1] for each in made}) == 1
+    assert made[0].family == socket.AF_INET
+    assert all(each.getsockname()[0] in ("127.0.0.1", "::1") for each in made)
+    for each in made:
+        each.close()
+
+
+def test_a_port_taken_in_the_second_family_frees_the_first() -> None:
+    with contextlib.closing(bind("::1", 0)[0]) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ServiceError):
+            bind("localhost", port)
+        bind("127.0.0.1", port)[0].close()
+
+
+def test_an_address_that_is_not_here_is_explained() -> None:
+    with pytest.raises(ServiceError, match="cannot listen on"):
+        bind("127.0.0.1.1", 0)
+
+
+# --------------------------------------------------------------------------------------------------- the drain
+
+
+async def talking(peer: Connection) -> None:
+    """An upstream that has begun and goes on when the test says so."""
+    await peer.request()
+    await peer.send(SSE_HEAD + chunk(b"data: 1\n\n"))
+    await go_on.wait()
+    await peer.send(chunk(b"data: 2\n\n") + LAST_CHUNK)
+
+
+go_on: asyncio.Event
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    global go_on  # noqa: PLW0603 - one test, one event
+    go_on = asyncio.Event()
+
+
+async def test_an_open_stream_may_finish_while_nobody_else_comes_in(serve: Serve) -> None:
+    async with serve(talking) as served:
+        reply = await served.client.post("/v1/messages", data=b"{}")
+        await reply.content.readany()
+        draining = asyncio.create_task(served.server.drain(30, asyncio.Event()))
+        await asyncio.sleep(0)
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await served.client.get("/health")
+        assert not draining.done()
+        go_on.set()
+        assert await reply.read() == b"data: 2\n\n"
+        await asyncio.wait_for(draining, 5)
+
+
+async def test_a_stream_that_does_not_finish_in_time_is_told_why(serve: Serve) -> None:
+    async with serve(talking) as served:
+        reply = await served.client.post("/v1/messages", data=b"{}")
+        await reply.content.readany()
+        await asyncio.wait_for(served.server.drain(0.05, asyncio.Event()), 5)
+        assert b"claude-proxy is stopping" in await reply.read()
+
+
+async def test_a_second_signal_does_not_wait(serve: Serve) -> None:
+    hurry = asyncio.Event()
+    async with serve(talking) as served:
+        reply = await served.client.post("/v1/messages", data=b"{}")
+        await reply.content.readany()
+        draining = asyncio.create_task(served.server.drain(60, hurry))
+        hurry.set()
+        await asyncio.wait_for(draining, 5)
+        assert b"claude-proxy is stopping" in await reply.read()
+
+
+async def test_idle_connections_do_not_delay_the_end(serve: Serve) -> None:
+    async with serve() as served:
+        await served.client.get("/health")
+        held = await asyncio.open_connection(*served.url.removeprefix("http://").split(":"))
+        await asyncio.wait_for(served.server.drain(60, asyncio.Event()), 5)
+        assert await held[0].read() == b""
+        held[1].close()
+
+
+# -------------------------------------------------------------------------------------------------- the process
+
+
+@asynccontextmanager
+async def process(drain_timeout: float = 5) -> AsyncIterator[tuple[Process, str, str]]:
+    """The server in a process of its own, on the simulator; its address, and whether others may read its memory."""
+    made = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-c", PROGRAM, str(drain_timeout), stdout=PIPE, stderr=PIPE
+    )
+    assert made.stdout is not None
+    try:
+        url, dumpable = (await made.stdout.readline()).decode().split()
+        yield made, url, dumpable
+    finally:
+        if made.returncode is None:
+            made.kill()
+        await made.communicate()
+
+
+async def test_the_process_serves_the_simulator_and_ends_on_sigterm() -> None:
+    async with process() as (made, url, _), aiohttp.ClientSession(url) as client:
+        assert (await (await client.get("/health")).json())["instance"] == "its-nonce"
+        told = await (await client.get("/status")).json()
+        assert (told["pid"], told["address"], told["upstream"]["simulator"]) == (made.pid, url, True)
+        made.terminate()
+        _, log = await asyncio.wait_for(made.communicate(), 10)
+    assert made.returncode == 0
+    assert log.decode().splitlines()[-1].endswith("stopped")
+    assert b"Traceback" not in log
+
+
+async def test_sighup_does_not_end_it_and_two_sigints_do_at_once() -> None:
+    ask = {"model": "claude-sonnet-5", "max_tokens": 9, "stream": True}
+    ask |= {"messages": [{"role": "user", "content": "/simulate text x\n/simulate stall"}]}
+    async with process(drain_timeout=600) as (made, url, _), aiohttp.ClientSession(url) as client:
+        made.send_signal(signal.SIGHUP)
+        reply = await client.post("/v1/messages", json=ask)
+        await reply.content.readany()
+        made.send_signal(signal.SIGINT)
+        while await _answers(url):
+            pass
+        made.send_signal(signal.SIGINT)
+        await asyncio.wait_for(made.wait(), 10)
+        assert b"claude-proxy is stopping" in await reply.read()
+    assert made.returncode == 0
+
+
+async def _answers(url: str) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
+    except ConnectionError:
+        return False
+    writer.close()
+    return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_the_process_keeps_its_memory_to_itself_and_may_open_many_files() -> None:
+    async with process() as (made, _, dumpable):
+        limits = _limits(made.pid)
+    assert (limits["Max core file size"][0], dumpable) == ("0", "0")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert int(limits["Max open files"][0]) >= min(hard, 65536)
+
+
+def _limits(pid: int) -> dict[str, list[str]]:
+    table = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return {line[:25].strip(): line[25:].split() for line in table}
+
+
+async def test_importing_the_server_is_all_that_serving_needs() -> None:
+    code = "import sys, claude_proxy.server.run; print(*sys.modules)"
+    made = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=PIPE)
+    loaded = set((await made.communicate())[0].decode().split())
+    assert not loaded & {"click", "rich", "psutil", "keyring.backends.SecretService", "claude_proxy.simulator.app"}

@@ -1,0 +1,240 @@
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from claude_proxy import __version__
+from claude_proxy.config import load
+from claude_proxy.credentials.base import Credential, Finding, Secret, Source
+from claude_proxy.credentials.chain import CredentialChain, credential_chain
+from claude_proxy.errors import InvalidRequest, NoCredential, UpstreamDisconnected, UpstreamRefused
+from claude_proxy.upstream.anthropic import BACKENDS, AnthropicBackend, upstream_headers
+from claude_proxy.upstream.base import UpstreamRequest
+from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, Play, RawServer, answer, chunk, raw_server
+from tests.upstream.contract import ASK, BackendContract
+
+KEY = "sk-ant-api03-" + "test" * 8
+
+
+@asynccontextmanager
+async def backend(
+    play: Play, *, chain: CredentialChain | None = None, **settings: object
+) -> AsyncIterator[tuple[AnthropicBackend, RawServer]]:
+    async with raw_server(play) as upstream:
+        config = load({"base_url": upstream.url, **settings}, {})
+        environ = {"ANTHROPIC_API_KEY": KEY, "HOME": os.environ["HOME"]}
+        made = AnthropicBackend(config, chain or credential_chain(config, environ), environ)
+        try:
+            yield made, upstream
+        finally:
+            await made.close()
+
+
+async def ok(peer: Connection) -> None:
+    while True:
+        await peer.request()
+        await peer.send(answer(b"{}"))
+
+
+class TestAnthropicBackend(BackendContract):
+    backend = staticmethod(backend)  # type: ignore[assignment] # mypy sees a method
+
+
+class Renewing(Source):
+    """A login that somebody renews: its token is `token`."""
+
+    name = "login"
+    description = "a login"
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def look(self) -> Finding:
+        return Finding(self.name, "found", credential=Credential("auth_token", Secret(self.token), self.name))
+
+    def stamp(self) -> object:
+        return self.token
+
+
+def test_the_backend_has_a_row() -> None:
+    assert BACKENDS["anthropic"] is AnthropicBackend
+
+
+async def test_the_request_names_this_program_and_carries_the_credential() -> None:
+    async with backend(ok) as (upstream_side, upstream), upstream_side.send(ASK) as reply:
+        await reply.read()
+    lines = upstream.requests[0].decode().lower().split("\r\n")
+    assert f"user-agent: claude-proxy/{__version__}" in lines
+    assert f"x-api-key: {KEY}" in lines
+    assert "accept-encoding: identity" in lines
+
+
+async def test_a_request_without_a_body_declares_no_content_type() -> None:
+    async with backend(ok) as (sender, upstream), sender.send(UpstreamRequest("GET", "/v1/models")) as reply:
+        await reply.read()
+    assert b"content-type" not in upstream.requests[0].lower()
+
+
+def test_only_headers_of_the_fixed_list_go_up() -> None:
+    asked = {"Cookie": "a=b", "Authorization": "Bearer client", "X-Api-Key": "client", "Host": "evil", "Accept": "x/y"}
+    headers = upstream_headers(asked, {"x-api-key": "ours"})
+    assert headers["x-api-key"] == "ours"
+    assert headers["accept"] == "x/y"
+    assert headers.keys() == {
+        "user-agent", "accept", "accept-encoding", "content-type", "anthropic-version", "x-api-key",
+    }  # fmt: skip
+
+
+def test_the_api_version_is_the_callers_or_our_own() -> None:
+    assert upstream_headers({}, {})["anthropic-version"] == "2023-06-01"
+    assert upstream_headers({"Anthropic-Version": "2026-10-21"}, {})["anthropic-version"] == "2026-10-21"
+
+
+def test_beta_names_of_both_sides_are_kept_once() -> None:
+    headers = upstream_headers({"anthropic-beta": "a, b,,"}, {"anthropic-beta": "b,c"})
+    assert headers["anthropic-beta"] == "a,b,c"
+
+
+async def test_beta_names_do_not_leak_into_the_next_request() -> None:
+    async with backend(ok) as (sender, upstream):
+        for headers in ({"anthropic-beta": "one-2026"}, {}):
+            async with sender.send(UpstreamRequest("GET", "/v1/models", headers=headers)) as reply:
+                await reply.read()
+    assert b"one-2026" in upstream.requests[0]
+    assert b"one-2026" not in upstream.requests[1]
+
+
+async def test_a_pooled_connection_is_used_again() -> None:
+    async with backend(ok) as (sender, upstream):
+        for _ in range(3):
+            async with sender.send(ASK) as reply:
+                await reply.read()
+    assert upstream.connections == 1
+
+
+async def test_a_connection_found_dead_is_replaced_unseen() -> None:
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        await peer.send(answer(b"first" if peer.number == 1 else b"second"))
+        if peer.number == 1:
+            await peer.reader.read(1)  # the next request begins to come
+            peer.reset()
+        await peer.gone()
+
+    async with backend(play) as (sender, upstream):
+        for expected in (b"first", b"second"):
+            async with sender.send(ASK) as reply:
+                assert await reply.read() == expected
+    assert upstream.connections == 2
+
+
+async def test_a_connection_that_dies_twice_before_its_reply_is_an_error() -> None:
+    async def play(peer: Connection) -> None:
+        await peer.request()
+
+    async with backend(play) as (sender, upstream):
+        with pytest.raises(UpstreamDisconnected):
+            async with sender.send(ASK):
+                pass
+    assert upstream.connections == 2
+
+
+async def test_nothing_is_sent_again_once_the_reply_has_begun() -> None:
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        await peer.send(SSE_HEAD + chunk(b"one"))
+
+    async with backend(play) as (sender, upstream), sender.send(ASK) as reply:
+        with pytest.raises(UpstreamDisconnected):
+            await reply.read()
+    assert upstream.connections == 1
+
+
+async def test_a_reply_that_runs_while_the_pool_is_given_up_goes_on() -> None:
+    given_up = asyncio.Event()
+
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        if peer.number == 1:
+            await peer.send(SSE_HEAD)
+            await given_up.wait()
+            await peer.send(chunk(b"whole") + LAST_CHUNK)
+        if peer.number == 3:
+            await peer.send(answer(b"other"))
+
+    async with backend(play) as (sender, upstream), sender.send(ASK) as running:
+        async with sender.send(ASK) as reply:
+            assert await reply.read() == b"other"
+        given_up.set()
+        assert await running.read() == b"whole"
+    assert upstream.connections == 3
+
+
+async def test_a_renewed_login_is_tried_once_after_a_401() -> None:
+    source = Renewing("old-token-of-the-user")
+
+    async def play(peer: Connection) -> None:
+        while True:
+            request = await peer.request()
+            source.token = "new-token-of-the-user"
+            await peer.send(answer(b"{}", "200 OK" if b"new-token" in request else "401 Unauthorized"))
+
+    chain = CredentialChain([source], load({}, {}))
+    async with backend(play, chain=chain) as (sender, upstream), sender.send(ASK) as reply:
+        assert reply.status == 200
+    assert len(upstream.requests) == 2
+
+
+async def test_a_401_without_another_credential_is_the_reply() -> None:
+    async def play(peer: Connection) -> None:
+        while True:
+            await peer.request()
+            await peer.send(answer(b"no", "401 Unauthorized"))
+
+    async with backend(play) as (sender, upstream), sender.send(ASK) as reply:
+        assert (reply.status, await reply.read()) == (401, b"no")
+    assert len(upstream.requests) == 1
+
+
+async def test_without_a_credential_nothing_is_sent() -> None:
+    async with backend(ok, chain=CredentialChain([], load({}, {}))) as (sender, upstream):
+        with pytest.raises(NoCredential):
+            async with sender.send(ASK):
+                pass
+    assert upstream.connections == 0
+
+
+async def test_a_redirect_is_never_followed() -> None:
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        await peer.send(answer(b"", "307 Temporary Redirect", b"location: http://127.0.0.1:1/"))
+
+    async with backend(play) as (sender, upstream):
+        with pytest.raises(UpstreamRefused, match="redirect") as caught:
+            async with sender.send(ASK):
+                pass
+    assert (caught.value.status, caught.value.code, upstream.connections) == (502, "upstream_redirect", 1)
+
+
+async def test_a_reply_that_is_not_http_is_an_error_and_not_asked_for_again() -> None:
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        await peer.send(b"SSH-2.0-OpenSSH_9.9\r\n\r\n")
+        await peer.gone()
+
+    async with backend(play) as (sender, upstream):
+        with pytest.raises(UpstreamDisconnected):
+            async with sender.send(ASK):
+                pass
+    assert upstream.connections == 1
+
+
+@pytest.mark.parametrize("path", ["/v2/messages", "/v1/messages?a b", "/v1/messages?\u00e4", "/v1/messages?a\r\nb: c"])
+async def test_a_path_that_is_none_of_ours_is_not_asked_for(path: str) -> None:
+    async with backend(ok) as (sender, upstream):
+        with pytest.raises(InvalidRequest):
+            async with sender.send(UpstreamRequest("GET", path)):
+                pass
+    assert upstream.connections == 0
