@@ -6,8 +6,13 @@ path and imports nothing of the package: it should start fast.
 """
 
 import json
+import os
 import signal
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
 
 _DEADLINE = 90  # should whoever started this process die, it still ends
 
@@ -25,8 +30,7 @@ def main(action: str, service: str, account: str) -> dict[str, str | None]:
                 secret = backend.get_password(service, account)
                 return {"state": "not here"} if secret is None else {"state": "found", "secret": secret}
             case "set":
-                backend.set_password(service, account, sys.stdin.read())
-                return {"state": "done", "detail": backend.name}
+                return _set(backend, service, account, sys.stdin.read())
             case "forget":
                 backend.delete_password(service, account)
                 return {"state": "done", "detail": backend.name}
@@ -40,6 +44,21 @@ def main(action: str, service: str, account: str) -> dict[str, str | None]:
         return {"state": "locked"}
     except KeyringError as exc:
         return {"state": "error", "detail": str(exc)}
+
+
+def _set(backend: "KeyringBackend", service: str, account: str, secret: str) -> dict[str, str | None]:
+    if _is_plain_file(backend) and not os.environ.get("PYTHON_KEYRING_BACKEND"):
+        return {"state": "error", "detail": "the only keyring here would write it to a file in clear"}
+    backend.set_password(service, account, secret)
+    if backend.get_password(service, account) != secret:  # the null keyring takes everything and keeps nothing
+        return {"state": "error", "detail": f"{backend.name} did not keep it"}
+    return {"state": "done", "detail": backend.name}
+
+
+def _is_plain_file(backend: object) -> bool:
+    """Whether storing means a file in clear: keyrings.alt makes that the default where there is nothing else."""
+    first = getattr(backend, "backends", None) or [backend]
+    return type(first[0]).__module__.startswith("keyrings.alt.") and "Plaintext" in type(first[0]).__name__
 
 
 def _is_locked(backend: object) -> bool:
