@@ -116,9 +116,8 @@ def _line(id_: str) -> str | None:
 def model_for(id_: str, live: Mapping[str, anthropic.ModelInfo]) -> Model:
     """What the model `id_` accepts; `live` is upstream's own list by id, empty where it is not known."""
     row = MODELS.get(id_) or MODELS.get(_DATED.sub("", id_)) or _newest_of_line(id_)
-    row = dataclasses.replace(row, id=id_)
-    info = live.get(id_)
-    return row if info is None else _overridden(row, info)
+    told = _told(live[id_]) if id_ in live else {}
+    return row if row.id == id_ and not told else dataclasses.replace(row, id=id_, **told)  # type: ignore[arg-type]
 
 
 def _newest_of_line(id_: str) -> Model:
@@ -126,27 +125,23 @@ def _newest_of_line(id_: str) -> Model:
     return next(row for row in _ROWS if row.line == line)
 
 
-def _overridden(row: Model, info: anthropic.ModelInfo) -> Model:
-    row = dataclasses.replace(
-        row,
-        max_tokens=info.max_tokens or row.max_tokens,
-        max_input_tokens=info.max_input_tokens or row.max_input_tokens,
-    )
-    if (capabilities := info.capabilities) is None:
-        return row
+def _told(info: anthropic.ModelInfo) -> dict[str, object]:
+    """The facts of a Model that upstream itself tells."""
+    told: dict[str, object] = {}
+    if info.max_tokens:
+        told["max_tokens"] = info.max_tokens
+    if info.max_input_tokens:
+        told["max_input_tokens"] = info.max_input_tokens
+    capabilities = info.capabilities or anthropic.ModelCapabilities()
     if capabilities.thinking and (types := capabilities.thinking.types):
-        accepted = {
-            "adaptive": types.adaptive,
-            "between_tools": types.between_tools,
-            "disabled": types.disabled,
-            "enabled": types.enabled,
-        }
-        row = dataclasses.replace(row, thinking=frozenset(name for name, leaf in accepted.items() if leaf.supported))
+        leaves = (types.adaptive, types.between_tools, types.disabled, types.enabled)
+        names = ("adaptive", "between_tools", "disabled", "enabled")
+        told["thinking"] = frozenset(name for name, leaf in zip(names, leaves, strict=True) if leaf.supported)
     if effort := capabilities.effort:
         levels = (effort.low, effort.medium, effort.high, effort.xhigh, effort.max)
         known = tuple(name for name, leaf in zip(EFFORTS, levels, strict=True) if leaf and leaf.supported)
-        row = dataclasses.replace(row, efforts=known if effort.supported else ())
-    return row
+        told["efforts"] = known if effort.supported else ()
+    return told
 
 
 def resolve(name: str, aliases: Mapping[str, str], models: Iterable[anthropic.ModelInfo]) -> str:

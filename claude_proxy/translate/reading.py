@@ -19,11 +19,12 @@ from claude_proxy.translate.blocks import BlockCollector
 from claude_proxy.translate.draft import ReplyContext
 from claude_proxy.translate.failure import event_failure
 from claude_proxy.translate.memory import TEXT, Part, Turn
-from claude_proxy.translate.runs import RunKind, ends_with_newline
+from claude_proxy.translate.runs import RunKind, ends_with_newline, find_run
 from claude_proxy.translate.text import CustomInput, JsonObjectFinder, StopFinder, TextFilter
 from claude_proxy.wire import anthropic
 from claude_proxy.wire.anthropic import RedactedThinkingBlock, ThinkingBlock, Usage
 from claude_proxy.wire.openai import Annotation, URLCitation
+from claude_proxy.wire.sse import EventDecoder
 
 MAX_PAUSES = 5
 # The thinking of one turn that is kept for the next; more is not remembered, which is always allowed.
@@ -77,6 +78,18 @@ class CallInput(Struct, gc=False):
     custom: bool
 
 
+class Run(Struct, gc=False):
+    """Many deltas of one block at once: their strings, as JSON; `call` as in CallInput."""
+
+    kind: RunKind
+    call: int
+    literals: list[bytes]
+
+    def text(self) -> str:
+        """All of it, decoded."""
+        return _read_text(b'"' + b"".join(literal[1:-1] for literal in self.literals) + b'"')
+
+
 class Cited(Struct, gc=False):
     annotations: list[Annotation]
 
@@ -89,7 +102,7 @@ class Finished(Struct, gc=False):
     usage: Usage | None
 
 
-Piece = Started | Text | Reasoning | CallStarted | CallInput | Cited | Finished
+Piece = Started | Text | Reasoning | CallStarted | CallInput | Run | Cited | Finished
 
 
 @dataclass
@@ -123,6 +136,7 @@ class ReplyReader:
         self.paused = False
         self.skipped = 0  # events that could not be read
         self.collector = BlockCollector() if context.server_tools else None
+        self._decoder = EventDecoder()
         self._blocks: dict[int, _Block] = {}
         self._calls: set[str] = set()
         self._pauses = 0
@@ -146,29 +160,52 @@ class ReplyReader:
         """Nothing more is to be read: the answer is whole, or it failed."""
         return self.finished or self.failure is not None
 
+    def feed(self, data: bytes) -> list[Piece]:
+        """The pieces in the events that `data` completes; `data` may be cut anywhere.
+
+        A failure of upstream's is kept in `failure`; UpstreamDisconnected is raised for an event without end.
+        """
+        pieces: list[Piece] = []
+        place, size = 0, len(data)
+        while place < size:
+            found = None
+            if self._decoder.between_events and (run := self.open_run()) is not None:
+                kind, index, call = run
+                if (found := find_run(data, place, kind, index)) is not None:
+                    pieces.append(self._passed_on(Run(kind, call, found.literals)))
+                    place = found.end
+            if found is None:
+                end = data.find(b"\n\n", place) + 2
+                end = size if end < 2 else end
+                for event in self._decoder.feed(data[place:end]):
+                    pieces += self.read(event)
+                place = end
+        return pieces
+
     def read(self, data: bytes) -> list[Piece]:
         """The pieces in one event's data. A failure of upstream's is kept in `failure`, not raised."""
         if self.over:
             return []
         try:
             event = anthropic.read_event(data)
+            if self.collector is not None:
+                self.collector.feed(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self.skipped += 1
             return []
-        if self.collector is not None:
-            self.collector.feed(data)
         match event.type:
             case "content_block_delta":
                 return self._delta(event)
             case "content_block_start":
-                return self._block_start(event.index, event.content_block or anthropic.ContentBlock())
+                begun = [] if self.id else self._message_start(anthropic.StartedMessage())
+                return begun + self._block_start(event.index, event.content_block or anthropic.ContentBlock())
             case "content_block_stop":
                 return self._block_stop(event.index)
             case "message_start":
                 return self._message_start(event.message or anthropic.StartedMessage())
             case "message_delta":
                 self._message_delta(event)
-            case "message_stop":
+            case "message_stop" if self.id:
                 return self._message_stop()
             case "error":
                 self.failure = event_failure(event.error or anthropic.ErrorDetail())
@@ -191,15 +228,15 @@ class ReplyReader:
                 return "thinking", index, 0
         return None
 
-    def passed_on(self, literals: list[bytes]) -> None:
-        """The strings of the open run, as JSON, went on as they came."""
+    def _passed_on(self, run: Run) -> Run:
         (block,) = self._blocks.values()
-        if block.type == "text":
-            self._ends_with_newline = ends_with_newline(literals[-1])
-        elif block.type == "thinking" and self._thought + block.size <= MAX_THINKING:
-            text = _read_text(b'"' + b"".join(literal[1:-1] for literal in literals) + b'"')
+        if run.kind == "text":
+            self._ends_with_newline = ends_with_newline(run.literals[-1])
+        elif run.kind == "thinking" and self._thought + block.size <= MAX_THINKING:
+            text = run.text()
             block.thinking.append(text)
             block.size += len(text)
+        return run
 
     def close(self) -> None:
         """Upstream's bytes have ended. Raises what kept the answer from being whole."""
@@ -211,6 +248,7 @@ class ReplyReader:
     def resume(self) -> None:
         """Go on after a pause: the next message continues this answer."""
         self.paused = False
+        self._decoder = EventDecoder()
         self._before_pause = anthropic.summed(usage for usage in (self._before_pause, self.usage) if usage)
         self.usage = None
         if self.collector is not None:
@@ -263,9 +301,11 @@ class ReplyReader:
             self.paused = True
             return []
         pieces: list[Piece] = []
+        left = ""
         for text_filter in self._filters:
-            if left := text_filter.close():
-                pieces += self._said(left)
+            left = text_filter.feed(left) + text_filter.close()
+        if left:
+            pieces += self._said(left)
         return [*pieces, self._finish(self._reason())]
 
     def _reason(self) -> str:

@@ -12,6 +12,7 @@ from claude_proxy.translate.reading import (
     Piece,
     Reasoning,
     ReplyReader,
+    Run,
     Started,
     Text,
 )
@@ -28,7 +29,6 @@ from claude_proxy.wire.openai import (
     CompletionUsage,
     PromptTokensDetails,
 )
-from claude_proxy.wire.sse import EventDecoder
 
 _TIERS = {"standard": "default", "priority": "priority", "batch": "default"}
 
@@ -69,7 +69,6 @@ class CompletionFold:
         self.usage: Usage | None = None
         self._context = context
         self._index = index
-        self._decoder = EventDecoder()
         self._id = ""
         self._text: list[str] = []
         self._reasoning: list[str] = []
@@ -79,12 +78,10 @@ class CompletionFold:
         self._end = Finished("stop", None, None)
 
     def feed(self, data: bytes) -> None:
-        for event in self._decoder.feed(data):
-            for piece in self.reader.read(event):
-                self._add(piece)
+        for piece in self.reader.feed(data):
+            self._add(piece)
 
     def resume(self) -> None:
-        self._decoder = EventDecoder()
         self.reader.resume()
 
     def close(self) -> None:
@@ -93,6 +90,12 @@ class CompletionFold:
 
     def _add(self, piece: Piece) -> None:
         match piece:
+            case Run(kind="text"):
+                self._text.append(piece.text())
+            case Run(kind="thinking"):
+                self._reasoning.append(piece.text())
+            case Run(call=call):
+                self._inputs[call].append(piece.text())
             case Text(text):
                 self._text.append(text)
             case Reasoning(text):

@@ -16,15 +16,16 @@ from claude_proxy.translate.reading import (
     Piece,
     Reasoning,
     ReplyReader,
+    Run,
     Started,
     Text,
 )
 from claude_proxy.translate.response import completion_usage, service_tier
-from claude_proxy.translate.runs import RunKind, find_run
+from claude_proxy.translate.runs import RunKind
 from claude_proxy.wire import openai
 from claude_proxy.wire.anthropic import Usage
 from claude_proxy.wire.openai import ChoiceDelta, DeltaCall, DeltaCustom, DeltaFunction
-from claude_proxy.wire.sse import DONE, EventDecoder
+from claude_proxy.wire.sse import DONE
 
 _encode = msgspec.json.Encoder().encode
 
@@ -51,7 +52,6 @@ class StreamTranslator:
         self._created = created
         self._index = index
         self._id = id_
-        self._decoder = EventDecoder()
         self._annotations = 0
         self._head = self._tail = b""
         self.usage: Usage | None = None
@@ -59,33 +59,12 @@ class StreamTranslator:
     def feed(self, data: bytes) -> bytes:
         """The frames for the events that `data` completes. Raises UpstreamDisconnected on an endless event."""
         frames: list[bytes] = []
-        place, size = 0, len(data)
-        while place < size:
-            if (end := self._run(data, place, frames)) is None:
-                end = data.find(b"\n\n", place) + 2
-                end = size if end < 2 else end
-                for event in self._decoder.feed(data[place:end]):
-                    for piece in self.reader.read(event):
-                        self._render(piece, frames)
-            place = end
+        for piece in self.reader.feed(data):
+            self._render(piece, frames)
         return b"".join(frames)
-
-    def _run(self, data: bytes, place: int, frames: list[bytes]) -> int | None:
-        """Pass on the run of deltas at `place`, and the place behind it; None if none is there."""
-        if not self._decoder.between_events or (run := self.reader.open_run()) is None:
-            return None
-        kind, index, call = run
-        if (found := find_run(data, place, kind, index)) is None:
-            return None
-        before, after = _DELTAS[kind]
-        head, tail = self._head + (before % call if kind == "input_json" else before), after + self._tail
-        frames.append(head + (tail + head).join(found.literals) + tail)
-        self.reader.passed_on(found.literals)
-        return found.end
 
     def resume(self) -> None:
         """Go on with the answer to the next request, after a pause."""
-        self._decoder = EventDecoder()
         self.reader.resume()
 
     def close(self) -> None:
@@ -94,6 +73,8 @@ class StreamTranslator:
 
     def _render(self, piece: Piece, frames: list[bytes]) -> None:
         match piece:
+            case Run():
+                frames.append(self._run(piece))
             case Text(text):
                 frames.append(self._string("text", text))
             case Reasoning(text):
@@ -109,9 +90,18 @@ class StreamTranslator:
             case Finished():
                 self._finished(piece, frames)
 
+    def _run(self, run: Run) -> bytes:
+        before, after = self._around(run.kind, run.call)
+        return before + (after + before).join(run.literals) + after
+
     def _string(self, kind: RunKind, text: str, call: int = 0) -> bytes:
+        before, after = self._around(kind, call)
+        return before + _encode(text) + after
+
+    def _around(self, kind: RunKind, call: int) -> tuple[bytes, bytes]:
+        """What stands before and behind a delta's string in its frame."""
         before, after = _DELTAS[kind]
-        return self._head + (before % call if kind == "input_json" else before) + _encode(text) + after + self._tail
+        return self._head + (before % call if kind == "input_json" else before), after + self._tail
 
     def _delta(self, delta: ChoiceDelta) -> bytes:
         return self._head + _encode(delta) + self._tail

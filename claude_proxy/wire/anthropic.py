@@ -98,7 +98,7 @@ class Tool(Struct, omit_defaults=True):
     input_schema: Raw
     description: str | None = None
     strict: bool | None = None
-    cache_control: Raw | None = None
+    cache_control: CacheControl | None = None
 
 
 class ToolChoice(Struct, omit_defaults=True):
@@ -166,8 +166,8 @@ class OutputTokensDetails(Struct):
 def summed(usages: Iterable[Usage]) -> Usage | None:
     """The counters of several requests that were answered as one: each of them was paid for."""
     usages = list(usages)
-    if not usages:
-        return None
+    if len(usages) < 2:
+        return usages[0] if usages else None
     details = [usage.output_tokens_details or OutputTokensDetails() for usage in usages]
     return Usage(
         input_tokens=_total(usage.input_tokens for usage in usages),

@@ -41,7 +41,7 @@ def stream(kind: RunKind, texts: Iterable[str]) -> bytes:
 def translated(reads: Iterable[bytes], *, short_way: bool = True) -> tuple[bytes, StreamTranslator]:
     translator = StreamTranslator(ReplyContext(model="m"), created=1)
     if not short_way:
-        translator._run = lambda *_: None  # type: ignore[method-assign]
+        translator.reader.open_run = lambda: None  # type: ignore[method-assign]
     frames = b"".join(translator.feed(data) for data in reads)
     translator.close()
     return frames, translator
