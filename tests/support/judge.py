@@ -21,7 +21,7 @@ _SAMPLING: dict[str, type[int] | tuple[type[int], type[float]]] = {
     "top_k": int,
 }
 # What the field adds to OpenAI's answers, and nothing else.
-_EXTENSIONS = {"reasoning_content", "reasoning_details", "cache_write_tokens"}
+_EXTENSIONS = {"annotations", "reasoning_content", "reasoning_details", "cache_write_tokens"}
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # TypedDictExtraConfigWarning: the config is meant to reach the nested ones
