@@ -24,18 +24,33 @@ KEPT_LOGS = 3
 
 def redacted(text: str) -> str:
     """`text` with anything that looks like an Anthropic secret replaced by `sk-ant-***`."""
+    if "sk-ant-" not in text and "bearer " not in text.lower():
+        return text
     return _SECRET.sub("sk-ant-***", text)
 
 
 def one_line(text: str) -> str:
     """`text` with control characters escaped, so that foreign input cannot forge a line of ours."""
+    if text.isprintable():
+        return text
     return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
-class _TextFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    """Times to the second, with the zone; each second is written out once, which a line per request notices."""
+
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+        self._second: tuple[int, str] = (0, "")
 
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - the base class names it
+        second = int(record.created)
+        if self._second[0] != second:
+            self._second = second, super().formatTime(record, datefmt or self.datefmt)
+        return self._second[1]
+
+
+class _TextFormatter(_Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class names it
         record.message = one_line(record.message)
         return super().formatMessage(record)
@@ -57,10 +72,10 @@ class _JournalFormatter(logging.Formatter):
         return "\n".join(f"<{level}>{redacted(line)}" for line in lines)
 
 
-class _JsonFormatter(logging.Formatter):
+class _JsonFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "time": self.formatTime(record),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
@@ -110,5 +125,7 @@ def set_up(level: str, *, style: LogFormat = "text", file: Path | None = None) -
         old.close()
     root.addHandler(handler)
     root.setLevel(level.upper())
+    # No format of ours shows a thread or a process: nobody needs to ask for them, line by line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # aiohttp's own access log and asyncio's slow-callback notes are not our one line per request.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

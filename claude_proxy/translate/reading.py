@@ -24,7 +24,7 @@ from claude_proxy.translate.text import CustomInput, JsonObjectFinder, StopFinde
 from claude_proxy.wire import anthropic
 from claude_proxy.wire.anthropic import RedactedThinkingBlock, ThinkingBlock, Usage
 from claude_proxy.wire.openai import Annotation, URLCitation
-from claude_proxy.wire.sse import EventDecoder
+from claude_proxy.wire.sse import EventDecoder, whole_event
 
 MAX_PAUSES = 5
 # The thinking of one turn that is kept for the next; more is not remembered, which is always allowed.
@@ -168,19 +168,27 @@ class ReplyReader:
         pieces: list[Piece] = []
         place, size = 0, len(data)
         while place < size:
-            found = None
-            if self._decoder.between_events and (run := self.open_run()) is not None:
-                kind, index, call = run
-                if (found := find_run(data, place, kind, index)) is not None:
-                    pieces.append(self._passed_on(Run(kind, call, found.literals)))
-                    place = found.end
-            if found is None:
-                end = data.find(b"\n\n", place) + 2
-                end = size if end < 2 else end
-                for event in self._decoder.feed(data[place:end]):
-                    pieces += self.read(event)
-                place = end
+            idle = self._decoder.between_events
+            if idle and (run := self._run(data, place)) is not None:
+                piece, place = run
+                pieces.append(piece)
+                continue
+            end = data.find(b"\n\n", place) + 2
+            text = data[place:] if end < 2 else data[place:end]
+            whole = whole_event(text) if idle else None
+            for event in self._decoder.feed(text) if whole is None else (whole,):
+                pieces += self.read(event)
+            place += len(text)
         return pieces
+
+    def _run(self, data: bytes, place: int) -> tuple[Run, int] | None:
+        """The run of deltas at `place`, noted as passed on, and the place behind it."""
+        if (run := self.open_run()) is None:
+            return None
+        kind, index, call = run
+        if (found := find_run(data, place, kind, index)) is None:
+            return None
+        return self._passed_on(Run(kind, call, found.literals)), found.end
 
     def read(self, data: bytes) -> list[Piece]:
         """The pieces in one event's data. A failure of upstream's is kept in `failure`, not raised."""

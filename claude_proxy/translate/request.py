@@ -8,12 +8,13 @@ import msgspec
 from msgspec import Raw
 
 from claude_proxy.translate.draft import Draft, Options, ReplyContext, Translation
-from claude_proxy.translate.memory import ThinkingMemory, prefix_of
+from claude_proxy.translate.memory import ThinkingMemory, is_thinking, prefix_of
 from claude_proxy.translate.messages import end_with_user
 from claude_proxy.translate.models import Model
 from claude_proxy.translate.parameters import EXTENSIONS, PARAMETERS
 from claude_proxy.wire import anthropic, openai
-from claude_proxy.wire.anthropic import RedactedThinkingBlock, ThinkingBlock
+
+_STEPS = tuple(parameter.apply for parameter in (*PARAMETERS, *EXTENSIONS) if parameter.apply is not None)
 
 
 def to_messages_request(
@@ -35,9 +36,8 @@ def to_messages_request(
     draft = Draft(chat, model, options, body, memory=None if without_thinking else memory)
     for name in sorted(unknown):
         draft.warn(name, "no such parameter is known here")
-    for parameter in (*PARAMETERS, *EXTENSIONS):
-        if parameter.apply is not None:
-            parameter.apply(draft)
+    for apply in _STEPS:
+        apply(draft)
     if without_thinking:
         _drop_thinking(draft)
     thinking = isinstance(body.thinking, anthropic.Thinking) and body.thinking.type in ("adaptive", "enabled")
@@ -47,10 +47,9 @@ def to_messages_request(
 
 
 def _drop_thinking(draft: Draft) -> None:
+    """Leave out what the client sent of earlier thinking; every turn has something else as well."""
     for message in draft.body.messages:
-        thinking = (ThinkingBlock, RedactedThinkingBlock)
-        message.content = [block for block in message.content if not isinstance(block, thinking)]
-    draft.body.messages = [message for message in draft.body.messages if message.content]
+        message.content = [block for block in message.content if not is_thinking(block)]
 
 
 def _finished(draft: Draft) -> Translation:
@@ -93,7 +92,10 @@ _read_object = msgspec.json.Decoder(dict[str, object]).decode
 
 
 def _merged(data: bytes, extension: Raw) -> bytes:
-    """`data` with the client's own fields merged in, objects key by key; the answer stays streamed."""
+    """`data` with the client's own fields merged in, objects key by key; the answer stays streamed.
+
+    `null` takes a field away that stands here, so that everything can be overridden.
+    """
     theirs = openai.read(_read_object, openai.repaired(bytes(extension)), "anthropic")
     theirs.pop("stream", None)
     return msgspec.json.encode(_deep_merged(_read_object(data), theirs))
@@ -102,6 +104,9 @@ def _merged(data: bytes, extension: Raw) -> bytes:
 def _deep_merged(ours: dict[str, object], theirs: dict[str, object]) -> dict[str, object]:
     merged = dict(ours)
     for key, value in theirs.items():
+        if value is None and key in merged:
+            del merged[key]
+            continue
         mine = merged.get(key)
         both = isinstance(mine, dict) and isinstance(value, dict)
         merged[key] = _deep_merged(mine, value) if both else value  # type: ignore[arg-type] # `both` says so

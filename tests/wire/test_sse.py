@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_proxy.errors import UpstreamDisconnected
-from claude_proxy.wire.sse import COMMENT, DONE, EventDecoder, data_frame
+from claude_proxy.wire.sse import COMMENT, DONE, EventDecoder, data_frame, whole_event
 
 
 def decoded(*reads: bytes) -> list[bytes]:
@@ -125,3 +125,23 @@ def test_the_bound_is_per_event():
 
 def test_a_frame_is_read_back_as_its_payload():
     assert decoded(data_frame(b'{"a":1}') + COMMENT + DONE) == [b'{"a":1}', b"[DONE]"]
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        (b"event: ping\ndata: {}\n\n", b"{}"),
+        (b'event: x\ndata: {"a": "b"}  \n\n', b'{"a": "b"}  '),
+        (b"event: ping\ndata:{}\n\n", None),
+        (b"data: {}\n\n", None),
+        (b"event: ping\ndata: {}\n", None),
+        (b"event: ping\r\ndata: {}\r\n\r\n", None),
+        (b"event: ping\ndata: {\ndata: }\n\n", None),
+        (b"event: ping\nid: 1\ndata: {}\n\n", None),
+        (b": ping\n\n", None),
+    ],
+)
+def test_a_whole_event_in_its_usual_form_is_read_at_once(text: bytes, data: bytes | None):
+    assert whole_event(text) == data
+    if data is not None:
+        assert EventDecoder().feed(text) == [data]
