@@ -274,3 +274,22 @@ async def test_without_an_interval_silence_is_just_silence() -> None:
     assert not done
     parts.queue.put_nowait(b"one")
     assert await reading == b"one"
+
+
+async def test_a_read_that_others_cancel_is_cancelled_even_in_silence() -> None:
+    reading = asyncio.create_task(anext(with_pings(Parts(), 30)))
+    done, _ = await asyncio.wait([reading], timeout=0.01)
+    assert not done
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+
+async def test_data_between_two_looks_of_the_timer_puts_the_ping_off() -> None:
+    parts = Parts()
+    pinged = with_pings(parts, 0.05)
+    for _ in range(3):
+        parts.queue.put_nowait(b"one")
+        assert await anext(pinged) == b"one"
+    assert await anext(pinged) is None
+    assert await anext(pinged) is None
