@@ -357,8 +357,6 @@ def _tool(composer: Composer, name: str) -> dict[str, Any]:
 
 
 def _play_search(composer: Composer, line: Line) -> None:
-    if not any(tool.get("type", "").startswith("web_search_") for tool in composer.request.tools):
-        raise script.complaint("`web_search` needs a web_search tool in the request")
     composer.search(line.text)
 
 

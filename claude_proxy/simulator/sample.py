@@ -1,14 +1,17 @@
 """The smallest value that satisfies a JSON schema: what a simulated model puts into a tool call.
 
 Deterministic and without search: it follows required properties, constants, enums, bounds, references and the first
-branch of a choice. A schema that contradicts itself gets a value that does not satisfy it; nothing could.
+branch of a choice. A schema that contradicts itself gets a value that does not satisfy it; nothing could. A schema
+without end (it requires itself, or is astronomically large) gets null where the patience ends.
 """
 
 import math
 from typing import Any
 
 TEXT = "simulated"
-_MAX_DEPTH = 24  # of a recursive schema whose recursion is required; no finite value exists for that
+_PATIENCE = 2000  # schemas looked at for one value
+_DEEPEST = 30  # levels of one value
+_LONGEST = 10_000  # characters of one string
 
 _FORMATS = {
     "date-time": "2026-01-01T00:00:00Z",
@@ -24,54 +27,97 @@ _FORMATS = {
 }
 
 
-def sample(schema: Any, root: dict[str, Any] | None = None, depth: int = 0) -> Any:
-    """A minimal instance of `schema`; `root` is where its references point into (itself by default)."""
-    if not isinstance(schema, dict) or depth > _MAX_DEPTH:
-        return TEXT if schema is True else None
-    root = schema if root is None else root
-    schema = _resolved(schema, root)
-    if "const" in schema:
-        return schema["const"]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    for choice in ("anyOf", "oneOf"):
-        if schema.get(choice):
-            rest = {key: value for key, value in schema.items() if key != choice}
-            return sample(_merged(rest, schema[choice][0], root), root, depth + 1)
-    match _type(schema):
-        case "object":
-            return _object(schema, root, depth)
-        case "array":
-            return _array(schema, root, depth)
-        case "integer" | "number" as kind:
-            return _number(schema, whole=kind == "integer")
-        case "boolean":
-            return True
-        case "null":
-            return None
-        case _:
-            return _string(schema)
+def sample(schema: Any) -> Any:
+    """A minimal instance of `schema`."""
+    return _Sampler(schema if isinstance(schema, dict) else {}).value(schema, 0)
 
 
-def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """`schema` with its reference followed and its `allOf` folded in."""
-    seen: set[str] = set()
-    while isinstance(ref := schema.get("$ref"), str) and ref not in seen:
-        seen.add(ref)
-        rest = {key: value for key, value in schema.items() if key != "$ref"}
-        schema = _merged(rest, pointed(ref, root), root)
-    for branch in schema.get("allOf") or []:
-        schema = _merged(schema, _resolved(branch, root) if isinstance(branch, dict) else {}, root)
-    return schema
+class _Sampler:
+    """Makes values for the parts of one schema, whose references point into `root`."""
+
+    def __init__(self, root: dict[str, Any]) -> None:
+        self._root = root
+        self._left = _PATIENCE
+
+    def value(self, schema: Any, depth: int) -> Any:
+        self._left -= 1
+        if not isinstance(schema, dict) or self._left < 0 or depth > _DEEPEST:
+            return TEXT if schema is True else None
+        schema = self._resolved(schema, depth)
+        if "const" in schema:
+            return schema["const"]
+        for choice in ("enum", "anyOf", "oneOf"):
+            if isinstance(branches := schema.get(choice), list) and branches:
+                rest = {key: value for key, value in schema.items() if key != choice}
+                return branches[0] if choice == "enum" else self.value(_merged(rest, branches[0]), depth + 1)
+        match _type(schema):
+            case "object":
+                return self._object(schema, depth + 1)
+            case "array":
+                return self._array(schema, depth + 1)
+            case "integer" | "number" as kind:
+                return _number(schema, whole=kind == "integer")
+            case "boolean":
+                return True
+            case "null":
+                return None
+            case _:
+                return _string(schema)
+
+    def _resolved(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
+        """`schema` with its references followed and its `allOf` folded in."""
+        while isinstance(ref := schema.get("$ref"), str) and self._left > 0:
+            self._left -= 1
+            rest = {key: value for key, value in schema.items() if key != "$ref"}
+            schema = _merged(rest, pointed(ref, self._root))
+        branches = schema.get("allOf")
+        for branch in branches if isinstance(branches, list) and depth < _DEEPEST else ():
+            if isinstance(branch, dict) and self._left > 0:
+                self._left -= 1
+                schema = _merged(schema, self._resolved(branch, depth + 1))
+        return schema
+
+    def _object(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
+        properties = _mapping(schema.get("properties"))
+        return {str(name): self.value(properties.get(name, True), depth) for name in dict.fromkeys(_names(schema))}
+
+    def _array(self, schema: dict[str, Any], depth: int) -> list[Any]:
+        first = schema.get("prefixItems")
+        first = first if isinstance(first, list) else []
+        number = min(max(_count(schema, "minItems"), len(first)), max(self._left, 0))
+        rest = schema.get("items", True)
+        return [self.value(first[n] if n < len(first) else rest, depth) for n in range(number)]
 
 
-def _merged(one: dict[str, Any], other: Any, root: dict[str, Any]) -> dict[str, Any]:
+def _merged(one: dict[str, Any], other: Any) -> dict[str, Any]:
     if not isinstance(other, dict):
         return one
     both = one | other
-    both["properties"] = (one.get("properties") or {}) | (other.get("properties") or {})
-    both["required"] = [*one.get("required", []), *other.get("required", [])]
+    if "properties" in one and "properties" in other:
+        both["properties"] = _mapping(one["properties"]) | _mapping(other["properties"])
+    if "required" in one or "required" in other:
+        both["required"] = [*_names(one), *_names(other)]
     return both
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _names(schema: dict[str, Any]) -> list[str]:
+    """The required properties."""
+    required = schema.get("required")
+    return [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+
+
+def _count(schema: dict[str, Any], name: str) -> int:
+    value = schema.get(name)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _bound(schema: dict[str, Any], name: str) -> float | None:
+    value = schema.get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
 
 
 def pointed(ref: str, root: dict[str, Any]) -> Any:
@@ -96,36 +142,26 @@ def _type(schema: dict[str, Any]) -> str:
     return "number" if "minimum" in schema or "maximum" in schema else "string"
 
 
-def _object(schema: dict[str, Any], root: dict[str, Any], depth: int) -> dict[str, Any]:
-    properties = schema.get("properties") or {}
-    names = dict.fromkeys(schema.get("required") or [])
-    return {name: sample(properties.get(name, True), root, depth + 1) for name in names}
-
-
-def _array(schema: dict[str, Any], root: dict[str, Any], depth: int) -> list[Any]:
-    first = schema.get("prefixItems") or []
-    number = max(schema.get("minItems", 0), len(first))
-    rest = schema.get("items", True)
-    return [sample(first[n] if n < len(first) else rest, root, depth + 1) for n in range(number)]
-
-
 def _number(schema: dict[str, Any], *, whole: bool) -> Any:
-    step = schema.get("multipleOf") or 1
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    if low is None:
-        if high is None or high > 0:
-            return 0
-        value = math.floor(high / step) * step
-        return value - step if "exclusiveMaximum" in schema and value >= high else value
-    value = math.ceil(low / step) * step
-    if "exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"]:
-        value += step
+    step = _bound(schema, "multipleOf") or 1
+    low, above = _bound(schema, "minimum"), _bound(schema, "exclusiveMinimum")
+    high, below = _bound(schema, "maximum"), _bound(schema, "exclusiveMaximum")
+    floor = max((one for one in (low, above) if one is not None), default=None)
+    ceiling = min((one for one in (high, below) if one is not None), default=None)
+    if floor is not None:
+        value = math.ceil(floor / step) * step
+        value += step if above is not None and value <= above else 0
+    elif ceiling is None or ceiling > 0:
+        value = 0
+    else:
+        value = math.floor(ceiling / step) * step
+        value -= step if below is not None and value >= below else 0
     return int(value) if whole else value
 
 
 def _string(schema: dict[str, Any]) -> str:
-    if (known := _FORMATS.get(schema.get("format", ""))) is not None:
+    known = _FORMATS.get(str(schema.get("format")))
+    if known is not None:
         return known
-    text = TEXT + "." * max(0, int(schema.get("minLength", 0)) - len(TEXT))
-    return text[: int(schema.get("maxLength", len(text)))]
+    text = TEXT + "." * (min(_count(schema, "minLength"), _LONGEST) - len(TEXT))
+    return text[: _count(schema, "maxLength")] if "maxLength" in schema else text

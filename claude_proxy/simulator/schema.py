@@ -21,7 +21,7 @@ _BY_TYPE = {
 
 def check(schema: dict[str, Any], at: str) -> None:
     """Raises a 400 for the first thing in `schema` that is outside the subset."""
-    _recursion(schema, schema, at, ())
+    _recursion(schema, schema, at, (), set())
     _check(schema, at)
 
 
@@ -73,17 +73,19 @@ def _parts(schema: dict[str, Any]) -> Iterator[Any]:
         yield schema["items"]
 
 
-def _recursion(schema: Any, root: dict[str, Any], at: str, path: tuple[str, ...]) -> None:
-    """Raises for a schema that contains itself, through whatever references."""
+def _recursion(schema: Any, root: dict[str, Any], at: str, path: tuple[str, ...], done: set[str]) -> None:
+    """Raises for a schema that contains itself, through whatever references; those in `done` are known to end."""
     if not isinstance(schema, dict):
         return
     ref = schema.get("$ref")
     if isinstance(ref, str) and ref.startswith("#"):
         if ref in path:
             raise invalid(f"{at}: Circular reference detected in schema definitions: {' -> '.join((*path, ref))}")
-        _recursion(pointed(ref, root), root, at, (*path, ref))
+        if ref not in done:
+            _recursion(pointed(ref, root), root, at, (*path, ref), done)
+            done.add(ref)
     for part in _parts({name: value for name, value in schema.items() if name not in {"$defs", "definitions"}}):
-        _recursion(part, root, at, path)
+        _recursion(part, root, at, path, done)
 
 
 def optional_parameters(schema: Any) -> int:

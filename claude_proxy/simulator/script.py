@@ -12,7 +12,7 @@ Content
     tool NAME [JSON]                 a tool_use block; `#1` names the first tool of the request; without JSON the
                                      input is made from the tool's schema. Several lines are parallel calls
     tools-broken-json NAME TEXT      a tool_use block whose streamed input is TEXT, JSON or not
-    web_search QUERY                 a server_tool_use block and its web_search_tool_result
+    web_search QUERY                 a server_tool_use block and its web_search_tool_result, asked for or not
     citation URL | TITLE | TEXT      a text block that cites a web page
     empty                            no content at all
 

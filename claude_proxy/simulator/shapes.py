@@ -102,7 +102,7 @@ class _Message:
 
     def check(self, value: Any, at: str, betas: frozenset[str]) -> None:
         role = value.get("role") if isinstance(value, dict) else None
-        if role is not None and role not in _BY_ROLE.shapes:
+        if role is not None and role not in tuple(_BY_ROLE.shapes):  # a tuple: whatever came may be no key
             raise invalid(f'messages: Unexpected role "{role}". Allowed roles are "user" or "assistant"')
         _BY_ROLE.check(value, at, betas)
 

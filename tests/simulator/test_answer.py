@@ -261,7 +261,6 @@ def test_a_limit_before_a_stop_sequence_wins(answer):
         ),
         ("/simulate tool clock []", {"tools": TOOLS}, "the input of a tool is a JSON object"),
         ("/simulate tool clock {", {"tools": TOOLS}, "{ is not JSON: Input data was truncated"),
-        ("/simulate web_search x", {"tools": TOOLS}, "`web_search` needs a web_search tool in the request"),
         ("/simulate citation https://x | y", {}, "`citation` needs URL | TITLE | TEXT"),
     ],
 )

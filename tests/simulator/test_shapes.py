@@ -31,6 +31,11 @@ def said(*content):
             {"messages": [{"role": "tool", "content": "Hi"}]},
             'messages: Unexpected role "tool". Allowed roles are "user" or "assistant"',
         ),
+        (
+            {"messages": [{"role": {}, "content": "Hi"}]},
+            'messages: Unexpected role "{}". Allowed roles are "user" or "assistant"',
+        ),
+        ({"thinking": {"type": []}}, "thinking.type: Field required"),
         ({"n": 2}, "n: Extra inputs are not permitted"),
         ({"system": None}, "system: Input should be a valid list"),
         ({"system": [{"type": "text"}]}, "system.0.text.text: Field required"),
