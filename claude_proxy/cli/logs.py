@@ -11,7 +11,7 @@ import click
 
 from claude_proxy.config import paths
 from claude_proxy.errors import ServiceError
-from claude_proxy.service import process
+from claude_proxy.service import choice, process
 
 _BLOCK = 64 * 1024
 _TICK = 0.2
@@ -24,6 +24,10 @@ def logs(*, follow: bool, lines: int) -> None:
     """Show the daemon's log."""
     places = paths()
     record = process.find(places)
+    service = choice.installed(os.environ)
+    theirs = service and (record is None or record.manager == service.name)
+    if service and theirs and (command := service.logs_command(lines, follow=follow)):
+        os.execvp(command[0], command)  # noqa: S606 - its signals and its exit code are then its own
     if record and record.manager == "foreground":
         raise ServiceError(
             f"the daemon runs in the foreground (pid {record.pid}): its log is on the terminal it was started from"

@@ -37,12 +37,14 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "status": Entry("status:status", "Say whether the daemon runs, and how it is."),
         "logs": Entry("logs:logs", "Show the daemon's log."),
         "serve": Entry("serve:serve", "Run in the foreground, as service managers and containers want it."),
+        "service": Entry("service:service", "Install the daemon as a user service (systemd, launchd)."),
     },
     "Using it": {
         "explain": Entry("explain:explain", "Show what a request becomes, and why; nothing is sent."),
         "env": Entry("env:env", "Print the variables that point OpenAI clients at the daemon."),
     },
     "Setting up": {
+        "credentials": Entry("credentials:credentials", "Show where a credential is looked for, and which is used."),
         "config": Entry("config:config", "Show every setting, its value, and where that came from."),
         "simulator": Entry("simulator:simulator", "Run the simulated Messages API: no account, no cost."),
     },

@@ -1,12 +1,15 @@
 """`claude-proxy restart`."""
 
+import os
+
 import click
 
+from claude_proxy.cli.service import refreshed
 from claude_proxy.cli.settings import flags_of, load, settings
-from claude_proxy.cli.start import bring_up
+from claude_proxy.cli.start import bring_up, supervised
 from claude_proxy.cli.stop import stopped
 from claude_proxy.config import Config, paths
-from claude_proxy.service import process
+from claude_proxy.service import choice, process
 
 
 @click.command(short_help="Stop the daemon if it runs, and start it.")
@@ -20,6 +23,10 @@ def restart(config: Config) -> None:
     places = paths()
     with process.turn(places):
         record = process.find(places)
-        config = load({**(record.flags if record else {}), **flags_of(config)})
+        service = choice.installed(os.environ)
         stopped(places)
-        bring_up(config, places)
+        if service:
+            refreshed(service, places)
+            supervised(service, config, places)
+        else:
+            bring_up(load({**(record.flags if record else {}), **flags_of(config)}), places)

@@ -23,7 +23,9 @@ def serve(config: Config, *, background: bool) -> int:
     """
     places = paths()
     notifier, sockets = Notifier(os.environ), listening_sockets(os.environ)
-    manager: process.Manager = "background" if background else manager_of(os.environ)
+    manager = manager_of(os.environ)
+    if background and manager == "foreground":
+        manager = "background"
     file = places.log_file if background else None
     style = "journal" if config.log_format == "text" and logs_to_journal(os.environ) else config.log_format
     log.set_up(config.log_level, style=style, file=file)

@@ -1,6 +1,7 @@
 """`claude-proxy start`: the daemon in the background, answering before the command returns."""
 
 import os
+from typing import Any
 
 import click
 
@@ -8,10 +9,12 @@ from claude_proxy.cli import output
 from claude_proxy.cli.env import DUMMY_KEY, openai_url
 from claude_proxy.cli.settings import as_arguments, flags_of, settings
 from claude_proxy.config import Config, Paths, paths
-from claude_proxy.errors import CredentialError
-from claude_proxy.service import background, ports, process
+from claude_proxy.errors import CredentialError, ServiceError
+from claude_proxy.service import background, choice, ports, probe, process
+from claude_proxy.service.supervisor import Supervisor
 
 KINDS = {"api_key": "API key", "auth_token": "bearer token", "oauth": "login"}
+SIMULATED = "upstream: the built-in simulator; every answer is made up"
 
 
 @click.command(short_help="Start the daemon in the background; back when it answers.")
@@ -26,19 +29,47 @@ def start(config: Config) -> None:
         if record := process.find(places):
             output.say(f"claude-proxy is already running (pid {record.pid}); `claude-proxy restart` restarts it")
             show_address(record)
-            return
-        bring_up(config, places)
+        elif service := choice.installed(os.environ):
+            supervised(service, config, places)
+        else:
+            bring_up(config, places)
 
 
 def bring_up(config: Config, places: Paths) -> None:
     """Start the daemon and say how to use it. Raises before anything is started if it could not serve."""
-    credential = None if config.simulator else usable_credential(config)
+    credential, note = (SIMULATED, None) if config.simulator else usable_credential(config)
     ports.check_free(config.host, config.port)
     record = background.start(places, arguments=as_arguments(flags_of(config)), environ=os.environ)
     output.say(f"claude-proxy started (pid {record.pid})")
     show_address(record)
-    for line in credential or ["upstream: the built-in simulator; every answer is made up"]:
-        output.show(line)
+    output.show(credential)
+    if note:
+        output.say(note)
+
+
+def supervised(service: Supervisor, config: Config, places: Paths) -> None:
+    """Start the installed service and say how to use it. Its settings are its own: flags do not reach it."""
+    if given := flags_of(config):
+        raise ServiceError(
+            f"{service.name} runs the daemon, and flags do not reach it: {', '.join(as_arguments(given))}",
+            hint=f"write them into {places.config_file}; `claude-proxy service uninstall` takes the service away",
+        )
+    service.start()
+    record = background.answering(places)
+    output.say(f"claude-proxy started by {service.name} (pid {record.pid})")
+    show_address(record)
+    _show_answer(probe.get_json(record.url or "", "/status") or {})
+
+
+def _show_answer(status: dict[str, Any]) -> None:
+    """The credential in force, as the daemon itself tells: its environment is not that of this shell."""
+    credential = status.get("credential") or {}
+    if (status.get("upstream") or {}).get("simulator"):
+        output.show(SIMULATED)
+    elif credential.get("found"):
+        output.show(f"credential: {credential.get('source')} ({KINDS.get(str(credential.get('kind')), '')})")
+    else:
+        output.warn(f"no answer will come yet: {credential.get('message')}; {credential.get('hint')}")
 
 
 def show_address(record: process.Record) -> None:
@@ -48,8 +79,8 @@ def show_address(record: process.Record) -> None:
     output.show(f"client: OPENAI_BASE_URL={url} OPENAI_API_KEY={DUMMY_KEY} (any key will do)")
 
 
-def usable_credential(config: Config) -> list[str]:
-    """The lines about the credential in force: source, kind, and the terms where they matter.
+def usable_credential(config: Config) -> tuple[str, str | None]:
+    """A line about the credential in force, and what its owner should know about the terms, where they matter.
 
     Raises CredentialError, after showing everything that was looked at, when there is none.
     """
@@ -58,8 +89,9 @@ def usable_credential(config: Config) -> list[str]:
     return asyncio.run(_usable_credential(config))
 
 
-async def _usable_credential(config: Config) -> list[str]:
+async def _usable_credential(config: Config) -> tuple[str, str | None]:
     from claude_proxy.credentials.chain import credential_chain
+    from claude_proxy.credentials.terms import terms_note
 
     chain = credential_chain(config, os.environ)
     try:
@@ -70,4 +102,4 @@ async def _usable_credential(config: Config) -> list[str]:
         for line in output.columns([[finding.source, finding.state, finding.detail] for finding in findings]):
             output.say(f"  {line}")
         raise type(exc)(exc.message.partition(";")[0], hint=exc.hint) from exc
-    return [f"credential: {credential.source} ({KINDS[credential.kind]})"]
+    return f"credential: {credential.source} ({KINDS[credential.kind]})", terms_note(credential)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from claude_proxy.cli.main import NOT_RUNNING
 from claude_proxy.cli.start import KINDS
 from claude_proxy.config import paths
 from claude_proxy.log import one_line
-from claude_proxy.service import probe, process
+from claude_proxy.service import choice, probe, process
 
 
 @click.command(short_help="Say whether the daemon runs, and how it is.")
@@ -27,11 +28,14 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
     Exits with 0 when it runs and with 3 when it does not.
     """
     record = process.find(paths())
+    service = choice.installed(os.environ)
+    waiting = record is None and service is not None and service.is_waiting()
     answer = probe.get_json(record.url, "/status") if record and record.url else None
     if as_json:
-        output.show(json.dumps(_as_json(record, answer), indent=2))
+        installed = service.name if service else None
+        output.show(json.dumps({**_as_json(record, answer), "service": installed, "waiting": waiting}, indent=2))
     elif record is None:
-        output.show("claude-proxy is not running")
+        output.show("claude-proxy is not running" + ("; the first request will start it" if waiting else ""))
     else:
         for line in _lines(record, answer):
             output.show(line)
@@ -75,6 +79,8 @@ def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "upstream", _upstream(upstream)
     if isinstance(credential := answer.get("credential"), dict):
         yield "credential", _credential(credential)
+        if credential.get("kind") == "oauth":
+            yield "terms", "a plan login may be refused outside Claude Code; `claude-proxy credentials` says more"
     yield "requests", f"{answer.get('requests', 0)} served, {answer.get('open_requests', 0)} open"
     if isinstance(clients := answer.get("clients"), dict) and clients:
         yield "clients", ", ".join(f"{name} {count}" for name, count in clients.items())

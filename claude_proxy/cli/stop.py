@@ -1,10 +1,12 @@
 """`claude-proxy stop`."""
 
+import os
+
 import click
 
 from claude_proxy.cli import output
 from claude_proxy.config import Paths, paths
-from claude_proxy.service import background, process
+from claude_proxy.service import background, choice, process
 
 
 @click.command(short_help="Stop the daemon; open answers may finish first.")
@@ -22,12 +24,17 @@ def stop() -> None:
 def stopped(places: Paths) -> bool:
     """Stop the daemon if it runs, and say so; False if there was none."""
     record = process.find(places)
+    service = choice.installed(os.environ)
+    if service and (record.manager == service.name if record else service.is_waiting()):
+        # Its manager stops it: whoever else does is taken for a crash, or the next request starts it again.
+        service.stop()
+        output.say(f"claude-proxy stopped by {service.name}" + (f" (pid {record.pid})" if record else ""))
+        return True
     if record is None:
         return False
-
-    def waiting() -> None:
-        output.say(f"waiting up to {record.drain:g} s for open answers to finish")
-
-    killed = background.stop(record, waiting=waiting)
+    drain = record.drain
+    killed = background.stop(
+        record, waiting=lambda: output.say(f"waiting up to {drain:g} s for open answers to finish")
+    )
     output.say(f"claude-proxy stopped (pid {record.pid})" + (": it did not end by itself and was killed" * killed))
     return True

@@ -59,6 +59,19 @@ def start(
     raise _failure(f"the daemon ended at once, with exit code {child.returncode}", paths.log_file, before)
 
 
+def answering(paths: Paths, timeout: float = START_TIMEOUT) -> Record:
+    """The daemon that somebody else has just started, once it answers. Raises ServiceError after `timeout`."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        record = read(paths.pid_file)
+        if record and record.url and is_itself(record):
+            return record
+        time.sleep(_TICK)
+    raise ServiceError(
+        f"the daemon was started, and did not answer within {timeout:g} s", hint="see `claude-proxy logs`"
+    )
+
+
 def is_itself(record: Record) -> bool:
     """Whether what answers at the daemon's address is the daemon, not a program that was there first."""
     health = probe.get_json(record.url or "", "/health", timeout=2.0)

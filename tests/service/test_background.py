@@ -35,6 +35,14 @@ def test_a_started_daemon_answers_and_a_stopped_one_is_gone(places: Paths, envir
     assert background.stop(record) is False
 
 
+def test_a_daemon_of_somebody_else_is_awaited(places: Paths, environ: dict[str, str]):
+    record = background.start(places, arguments=ARGUMENTS, environ=environ)
+    assert background.answering(places, timeout=10) == record
+    background.stop(record)
+    with pytest.raises(ServiceError, match=r"did not answer within 0\.05 s"):
+        background.answering(places, timeout=0.05)
+
+
 def test_a_daemon_that_does_not_answer_in_time_is_ended(places: Paths, environ: dict[str, str]):
     with pytest.raises(ServiceError, match="did not answer within 0 s") as caught:
         background.start(places, arguments=ARGUMENTS, environ=environ, timeout=0)

@@ -1,0 +1,153 @@
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from claude_proxy.config import Config, Paths
+from claude_proxy.errors import ServiceError
+from claude_proxy.service import systemd
+from claude_proxy.service.supervisor import order
+from claude_proxy.service.systemd import Systemd
+
+ROOT = Path(__file__).parents[2]
+DEFAULTS = Config()
+
+
+@pytest.fixture
+def manager(tmp_path: Path):
+    """A Systemd whose `systemctl` writes down what it is asked, and fails when the file `fails` says so."""
+    program = tmp_path / "bin" / "systemctl"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >> {shlex.quote(str(tmp_path / "asked"))}\n'
+        f"if [ -e {shlex.quote(str(tmp_path / 'fails'))} ]; then echo 'it is broken' >&2; exit 4; fi\n"
+    )
+    program.chmod(0o755)
+    return Systemd({"PATH": f"{program.parent}:/usr/bin:/bin", "HOME": str(tmp_path / "my home")})
+
+
+def asked(tmp_path: Path) -> list[str]:
+    file = tmp_path / "asked"
+    lines = file.read_text().splitlines() if file.exists() else []
+    file.unlink(missing_ok=True)
+    return lines
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Paths:
+    return Paths(config_file=tmp_path / "config.toml", state=tmp_path / "state")
+
+
+def test_the_files_in_the_repository_are_what_is_rendered():
+    service = systemd.render_service("%h/.local/bin/claude-proxy serve", drain=DEFAULTS.drain_timeout, environ={})
+    assert (ROOT / "systemd" / systemd.SERVICE).read_text() == service
+    socket = systemd.render_socket([f"{DEFAULTS.host}:{DEFAULTS.port}"])
+    assert (ROOT / "systemd" / systemd.SOCKET).read_text() == socket
+
+
+def test_a_service_runs_our_own_interpreter_and_is_given_the_time_to_drain(manager: Systemd, places: Paths):
+    unit = manager.files(order(Config(drain_timeout=100.0), places, {}))[manager.directory / systemd.SERVICE]
+    assert f"ExecStart={sys.executable} -P -m claude_proxy serve\n" in unit
+    assert "TimeoutStopSec=105\n" in unit
+
+
+def test_words_survive_the_unit_file():
+    assert systemd.command_line(["/my home/py", '50%"', "$HOME", "a\\b"]) == '"/my home/py" "50%%\\"" $$HOME "a\\\\b"'
+
+
+def test_the_places_of_this_shell_go_into_the_service_and_its_secrets_do_not(places: Paths):
+    environ = {
+        "PATH": "/a b:/bin",
+        "CLAUDE_CONFIG_DIR": "/c",
+        "ANTHROPIC_API_KEY": "sk-ant-api03-secret",
+        "XDG_STATE_HOME": "",
+    }
+    wanted = order(DEFAULTS, places, environ)
+    unit = systemd.render_service("x", drain=1, environ=wanted.environ)
+    assert 'Environment="PATH=/a b:/bin"\nEnvironment=CLAUDE_CONFIG_DIR=/c\n' in unit
+    assert "ReadWritePaths=%h -%t -%T -%V -/c\n" in unit
+    assert "secret" not in unit
+    assert "XDG_STATE_HOME" not in unit
+
+
+@pytest.mark.parametrize(
+    ("host", "lines"),
+    [
+        ("127.0.0.1", ["ListenStream=127.0.0.1:8000"]),
+        ("::1", ["ListenStream=[::1]:8000"]),
+        ("localhost", ["ListenStream=127.0.0.1:8000", "ListenStream=[::1]:8000"]),
+    ],
+)
+def test_the_socket_listens_where_the_settings_say(places: Paths, host: str, lines: list[str]):
+    wanted = order(Config(host=host), places, {})
+    assert [line for line in systemd.render_socket(wanted.addresses).splitlines() if "Listen" in line] == lines
+
+
+def test_installing_writes_enables_and_starts_and_uninstalling_leaves_nothing(
+    manager: Systemd, places: Paths, tmp_path: Path
+):
+    wanted = order(DEFAULTS, places, {})
+    assert not manager.is_installed()
+    assert not manager.is_current(wanted)
+    manager.install(wanted)
+    assert manager.is_installed()
+    assert manager.is_current(wanted)
+    assert not manager.is_current(order(Config(port=1), places, {}))
+    manager.start()
+    assert asked(tmp_path) == [
+        "--user daemon-reload",
+        "--user enable claude-proxy.socket",
+        "--user reset-failed claude-proxy.service claude-proxy.socket",
+        "--user start claude-proxy.socket claude-proxy.service",
+    ]
+    manager.uninstall()
+    assert list(manager.directory.iterdir()) == []
+    assert asked(tmp_path)[:2] == [
+        "--user stop claude-proxy.socket claude-proxy.service",
+        "--user disable claude-proxy.socket",
+    ]
+
+
+def test_a_step_that_fails_is_told_in_the_manager_s_own_words(manager: Systemd, tmp_path: Path):
+    assert manager.missing() is None
+    assert manager.is_waiting()
+    (tmp_path / "fails").touch()
+    with pytest.raises(ServiceError, match=r"`systemctl --user stop .*` failed: it is broken"):
+        manager.stop()
+    assert manager.missing() == "systemd does not run for this user: it is broken"
+    assert not manager.is_waiting()
+
+
+def test_without_systemd_that_is_said():
+    assert Systemd({"PATH": "/nonexistent", "HOME": "/x"}).missing() == "systemd is not here"
+    with pytest.raises(ServiceError, match=r"failed: .*No such file"):
+        Systemd({"PATH": "/nonexistent", "HOME": "/x"}).run("/nonexistent/systemctl")
+
+
+def test_units_that_cannot_be_written_are_explained(manager: Systemd, places: Paths, tmp_path: Path):
+    manager.directory.parent.mkdir(parents=True)
+    manager.directory.write_text("a file")
+    with pytest.raises(ServiceError, match="cannot write"):
+        manager.install(order(DEFAULTS, places, {}))
+
+
+def test_the_journal_is_asked_for_this_unit(manager: Systemd):
+    command = ["journalctl", "--user", "--unit", "claude-proxy.service", "--lines", "5"]
+    assert manager.logs_command(5, follow=False) == command
+    assert manager.logs_command(5, follow=True) == [*command, "--follow"]
+
+
+@pytest.mark.component("systemd")
+def test_systemd_finds_no_fault_with_the_units_and_little_exposure(tmp_path: Path):
+    units = [tmp_path / systemd.SERVICE, tmp_path / systemd.SOCKET]
+    units[0].write_text(systemd.render_service("/bin/true serve", drain=30, environ={"PATH": "/bin"}))
+    units[1].write_text(systemd.render_socket(["127.0.0.1:8000", "[::1]:8000"]))
+    command = ["systemd-analyze", "verify", *map(str, units)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "claude-proxy" in line]) == (0, [])
+    command = ["systemd-analyze", "security", "--offline=true", "--json=short", "--threshold=56", str(units[0])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, [row for row in json.loads(done.stdout) if row["set"] is False]
