@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -144,6 +144,8 @@ REFUSING = web.AppKey("refusing", frozenset[Handler])
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request in with its whole body read, or raise the ProxyError that says why not."""
     policy = request.app[POLICY]
+    if request.version not in (HttpVersion10, HttpVersion11):  # aiohttp takes any, 0.9 and 2.0 too
+        raise InvalidRequest("this server speaks HTTP/1.1", code="invalid_http")
     if (error := refusal(request.method, request.raw_path, request.headers, policy)) is not None:
         if isinstance(error, UnsupportedMediaType) and request.match_info.handler in request.app[REFUSING]:
             return await handler(request)

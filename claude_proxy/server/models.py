@@ -1,5 +1,6 @@
 """GET models and models/{id}: upstream's list in OpenAI's shape, with the user's aliases beside it."""
 
+import re
 import time
 from urllib.parse import quote
 
@@ -15,6 +16,8 @@ from claude_proxy.translate.models import resolve, to_openai_model
 from claude_proxy.upstream.base import UpstreamRequest
 from claude_proxy.wire.anthropic import ModelInfo
 from claude_proxy.wire.openai import Model, ModelList
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,199}")
 
 
 async def list_models(request: web.Request) -> web.StreamResponse:
@@ -36,7 +39,7 @@ async def retrieve_model(request: web.Request) -> web.StreamResponse:
     """One model by its id, an alias, or a name with a prefix; upstream is asked about what the list lacks."""
     name = request.match_info["id"].rstrip("/")
     if request[EXCHANGE].dialect == "anthropic":
-        return await forward(request, f"/v1/models/{quote(name, safe='')}")
+        return await forward(request, _path(name))
     state = request.app[STATE]
     models = await state.catalog.models()
     wanted = resolve(name, state.config.aliases, models)
@@ -48,10 +51,7 @@ async def retrieve_model(request: web.Request) -> web.StreamResponse:
 
 
 async def _asked(request: web.Request, name: str, wanted: str) -> web.Response:
-    if not wanted.isascii() or not wanted.isprintable():
-        raise NotFound("The model does not exist", param="model", code="model_not_found")
-    path = f"/v1/models/{quote(wanted, safe='')}"
-    async with request.app[STATE].backend.send(UpstreamRequest("GET", path)) as upstream:
+    async with request.app[STATE].backend.send(UpstreamRequest("GET", _path(wanted))) as upstream:
         body = await upstream.read()
         if upstream.status != 200:
             raise upstream_failure(upstream.status, upstream.headers, body, now=time.time())
@@ -61,6 +61,13 @@ async def _asked(request: web.Request, name: str, wanted: str) -> web.Response:
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         raise UpstreamDisconnected("upstream's answer about this model is not what it should be") from exc
     return _json(_named(name, info), headers)
+
+
+def _path(id_: str) -> str:
+    """Upstream's path of a model. What cannot be a model's id is not asked for: it might lead somewhere else."""
+    if not _ID.fullmatch(id_):
+        raise NotFound("The model does not exist", param="model", code="model_not_found")
+    return f"/v1/models/{quote(id_)}"
 
 
 def _named(name: str, info: ModelInfo) -> Model:

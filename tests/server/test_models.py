@@ -65,7 +65,7 @@ async def test_a_model_that_upstream_does_not_know_is_not_found(serve: Serve) ->
 
 async def test_a_name_that_no_model_can_have_is_not_asked_for(serve: Serve) -> None:
     async with serve() as served:
-        for name in ("%0d%0ax:%20y", "%C3%A4", "%00"):
+        for name in ("%0d%0ax:%20y", "%C3%A4", "%00", "%2e%2e%2f", "a/../../messages", "a%2f..", "x" * 201):
             reply = await served.client.get(f"/openai/v1/models/{name}")
             assert reply.status == 404
     assert served.sent() == []
