@@ -10,8 +10,7 @@ Upstream is strict where OpenAI is not, and histories are dirty. What holds at t
 Source of the rules: Anthropic's "Messages API" and "Tool use" pages, and the texts of its 400s.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -19,72 +18,37 @@ from msgspec import Raw
 
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
-from claude_proxy.translate.media import document_block, image_block
-from claude_proxy.translate.names import call_id, tool_name
+from claude_proxy.translate.names import tool_name
+from claude_proxy.translate.pairing import Calls, Turn
+from claude_proxy.translate.parts import ResultContent, part_block, result_content, text_blocks
 from claude_proxy.wire import anthropic, openai
 from claude_proxy.wire.anthropic import (
     Block,
-    CacheControl,
     RedactedThinkingBlock,
     TextBlock,
     ThinkingBlock,
-    ToolResultBlock,
     ToolUseBlock,
 )
 
 # Upstream refuses a turn without text; a lone full stop says the least.
 PLACEHOLDER = "."
 CONTINUE = "Continue."
-NO_RESULT = "No result was provided."
-
-_FORMER_FUNCTION = "former_function_"
-
-
-@dataclass
-class _Turn:
-    role: str
-    blocks: list[Block] = field(default_factory=list)
 
 
 @dataclass
 class _Conversation:
-    """The turns so far, and the calls that still wait for their result."""
+    """The turns so far, and their calls."""
 
     draft: Draft
+    calls: Calls
     system: list[TextBlock] = field(default_factory=list)
-    turns: list[_Turn] = field(default_factory=list)
-    used_ids: set[str] = field(default_factory=set)
-    open_calls: dict[str, deque[str]] = field(default_factory=dict)  # client's id -> ids sent, unanswered
-    closed_calls: set[str] = field(default_factory=set)  # client's ids that were answered
-    open_functions: dict[str, deque[str]] = field(default_factory=dict)  # legacy: name -> ids sent
-    results: dict[str, ToolResultBlock] = field(default_factory=dict)  # id sent -> its result
+    turns: list[Turn] = field(default_factory=list)
 
     def append(self, role: str, blocks: Iterable[Block]) -> None:
         """Add blocks to the last turn if it is `role`'s, else begin a new turn."""
         if not self.turns or self.turns[-1].role != role:
-            self.turns.append(_Turn(role))
+            self.turns.append(Turn(role))
         self.turns[-1].blocks.extend(blocks)
-
-    def new_call(self, client_id: str) -> str:
-        """The id to send for a call the client names `client_id`; a name used before gets a number."""
-        base = sent = call_id(client_id)
-        number = 2
-        while sent in self.used_ids:
-            sent = f"{base}_{number}"
-            number += 1
-        if sent != client_id:
-            self.draft.note("changed", "messages", f"the call id '{client_id}' was sent as '{sent}'")
-        self.used_ids.add(sent)
-        return sent
-
-    def answer(self, waiting: deque[str] | None, result: Callable[[str], ToolResultBlock]) -> bool:
-        """Take a result for the oldest call that waits for one; False if none does."""
-        if not waiting:
-            return False
-        sent = waiting.popleft()
-        self.results[sent] = result(sent)
-        self.append("user", ())  # what follows in the history follows the result
-        return True
 
 
 def translate_messages(draft: Draft) -> None:
@@ -96,7 +60,7 @@ def translate_messages(draft: Draft) -> None:
             param="messages",
             code="empty_array",
         )
-    conversation = _Conversation(draft)
+    conversation = _Conversation(draft, Calls(draft))
     named = _several_names(messages)
     for index, message in enumerate(messages):
         place = f"messages[{index}]"
@@ -127,7 +91,7 @@ def end_with_user(draft: Draft, *, prefill: bool) -> None:
     draft.body.messages.append(anthropic.Message("user", [TextBlock(CONTINUE)]))
     draft.warn(
         "messages",
-        f"{draft.model.id} does not continue a last assistant message, so '{CONTINUE}' was added after it",
+        f"{draft.model.id} does not continue a last assistant message here, so '{CONTINUE}' was added after it",
     )
 
 
@@ -140,7 +104,7 @@ def _system(
     index: int,
     messages: Sequence[openai.ChatMessage],
 ) -> None:
-    blocks = [block for block in _text_blocks(message.content) if isinstance(block, TextBlock)]
+    blocks = text_blocks(message.content)
     if not blocks:
         return
     if not conversation.turns:
@@ -156,10 +120,7 @@ def _system(
 
 def _native_place(conversation: _Conversation, index: int, messages: Sequence[openai.ChatMessage]) -> bool:
     """Whether a system message may stand here: behind a user's turn, and last or before an assistant's."""
-    last = conversation.turns[-1]
-    if last.role not in ("user", "system") or any(conversation.open_calls.values()):
-        return False
-    if last.role == "user" and not last.blocks and not conversation.results:
+    if conversation.turns[-1].role == "assistant" or conversation.calls.waiting:
         return False
     for following in messages[index + 1 :]:
         if not isinstance(following, openai.SystemMessage | openai.DeveloperMessage):
@@ -176,9 +137,9 @@ def _user_blocks(message: openai.UserMessage, place: str, *, named: bool) -> lis
     blocks: list[Block]
     match message.content:
         case None | str():
-            blocks = _text_blocks(message.content)
+            blocks = [*text_blocks(message.content)]
         case parts:
-            found = (_part_block(part, f"{place}.content[{index}]") for index, part in enumerate(parts))
+            found = [part_block(part, f"{place}.content[{index}]") for index, part in enumerate(parts)]
             blocks = [block for block in found if block is not None]
     if named and message.name:
         blocks.insert(0, TextBlock(f"{message.name}:"))
@@ -190,11 +151,11 @@ def _assistant(conversation: _Conversation, message: openai.AssistantMessage, pl
     blocks: list[Block] = []
     match message.content:
         case None | str():
-            blocks += _text_blocks(message.content)
+            blocks += text_blocks(message.content)
         case parts:
             texts = (part for part in parts if isinstance(part, openai.TextPart | openai.RefusalPart))
-            blocks += [block for block in (_part_block(part, place) for part in texts) if block is not None]
-    blocks += _text_blocks(message.refusal)
+            blocks += [block for block in (part_block(part, place) for part in texts) if block is not None]
+    blocks += text_blocks(message.refusal)
     if message.audio != openai.NULL:
         conversation.draft.warn(f"{place}.audio", "Claude has no audio, so the earlier audio answer was left out")
     for index, call in enumerate(message.tool_calls or ()):
@@ -244,16 +205,12 @@ def _tool_use(conversation: _Conversation, call: openai.ToolCall, place: str) ->
             param=f"{place}.function",
             code="missing_required_parameter",
         )
-    sent = conversation.new_call(call.id or "call")
-    conversation.open_calls.setdefault(call.id, deque()).append(sent)
-    return ToolUseBlock(sent, _sent_name(conversation.draft, name), input_)
+    return ToolUseBlock(conversation.calls.begin(call.id), _sent_name(conversation.draft, name), input_)
 
 
 def _function_use(conversation: _Conversation, call: openai.FunctionCall, place: str) -> ToolUseBlock:
-    """A legacy call has no id; its result names the function."""
-    sent = conversation.new_call(f"{_FORMER_FUNCTION}{len(conversation.used_ids)}")
-    conversation.open_functions.setdefault(call.name, deque()).append(sent)
     input_ = _arguments(conversation.draft, call.arguments, f"{place}.arguments")
+    sent = conversation.calls.begin_function(call.name)
     return ToolUseBlock(sent, _sent_name(conversation.draft, call.name), input_)
 
 
@@ -293,113 +250,29 @@ def _text_in(data: bytes) -> str | None:
 
 
 def _tool_result(conversation: _Conversation, message: openai.ToolMessage, place: str) -> None:
-    content = _result_content(conversation.draft, message.content, f"{place}.content")
-    id_ = message.tool_call_id
-    if conversation.answer(conversation.open_calls.get(id_), lambda sent: ToolResultBlock(sent, content)):
-        conversation.closed_calls.add(id_)
-    elif id_ in conversation.closed_calls:
+    id_, calls = message.tool_call_id, conversation.calls
+    content = result_content(conversation.draft, message.content, f"{place}.content")
+    if calls.answer(id_, content):
+        conversation.append("user", ())  # what follows in the history follows the result
+    elif calls.was_answered(id_):
         conversation.draft.warn(place, f"a second result for the call '{id_}' was left out")
     else:
         _orphan(conversation, id_, content, place)
 
 
 def _function_result(conversation: _Conversation, message: openai.FunctionMessage, place: str) -> None:
-    content = _result_content(conversation.draft, message.content, f"{place}.content")
-    waiting = conversation.open_functions.get(message.name)
-    if not conversation.answer(waiting, lambda sent: ToolResultBlock(sent, content)):
+    content = result_content(conversation.draft, message.content, f"{place}.content")
+    if conversation.calls.answer_function(message.name, content):
+        conversation.append("user", ())
+    else:
         _orphan(conversation, message.name, content, place)
-
-
-ResultContent = str | list[anthropic.TextBlock | anthropic.ImageBlock | anthropic.DocumentBlock] | None
 
 
 def _orphan(conversation: _Conversation, id_: str, content: ResultContent, place: str) -> None:
     conversation.draft.warn(place, f"no call '{id_}' precedes this result, so it was sent as text")
     blocks: list[Block] = [TextBlock(f"[tool result {id_}]")]
-    blocks += _text_blocks(content) if isinstance(content, str) else content or []
+    blocks += text_blocks(content) if isinstance(content, str) else content or []
     conversation.append("user", blocks)
-
-
-_read_parts = msgspec.json.Decoder(list[openai.ToolPart]).decode
-_read_values = msgspec.json.Decoder(list[Raw]).decode
-
-
-class _Typed(msgspec.Struct):
-    type: str
-
-
-_read_typed = msgspec.json.Decoder(_Typed).decode
-
-
-def _result_content(draft: Draft, content: Raw, place: str) -> ResultContent:
-    """A tool's result: text, parts, or any JSON value, which some clients send as it is."""
-    data = openai.repaired(bytes(content))
-    match data[:1]:
-        case b"" | b"n":
-            return None
-        case b'"':
-            text = _read_text(data)
-            return text if text.strip() else None
-        case b"[" if all(_is_part(value) for value in _read_values(data)):
-            parts = openai.read(_read_parts, data, place)
-            blocks = (_part_block(part, f"{place}[{index}]") for index, part in enumerate(parts))
-            return [block for block in blocks if isinstance(block, _RESULT_BLOCKS)] or None
-        case _:
-            draft.note("changed", place, "a result that is neither text nor parts was sent as its JSON text")
-            return data.decode()
-
-
-_RESULT_BLOCKS = (anthropic.TextBlock, anthropic.ImageBlock, anthropic.DocumentBlock)
-
-
-def _is_part(value: Raw) -> bool:
-    try:
-        _read_typed(value)
-    except msgspec.MsgspecError:
-        return False
-    return True
-
-
-# --------------------------------------------------------------------------------------------------- the parts
-
-
-def _text_blocks(content: str | list[openai.TextPart] | None) -> list[Block]:
-    """Text blocks without the blank ones, which upstream refuses."""
-    if content is None:
-        return []
-    if isinstance(content, str):
-        return [TextBlock(content)] if content.strip() else []
-    return [TextBlock(part.text, breakpoint_of(part)) for part in content if part.text.strip()]
-
-
-def breakpoint_of(part: openai.TextPart | openai.ImagePart | openai.FilePart) -> CacheControl | None:
-    """The cache breakpoint a part carries: OpenAI's own, or Anthropic's, which LiteLLM clients send."""
-    if part.prompt_cache_breakpoint is not None:
-        return CacheControl("1h" if part.prompt_cache_breakpoint.ttl else None)
-    if part.cache_control is not None:
-        return CacheControl(part.cache_control.ttl)
-    return None
-
-
-def _part_block(part: openai.UserPart, place: str) -> Block | None:
-    match part:
-        case openai.TextPart():
-            return TextBlock(part.text, breakpoint_of(part)) if part.text.strip() else None
-        case openai.RefusalPart():
-            return TextBlock(part.refusal) if part.refusal.strip() else None
-        case openai.ImagePart():
-            link = part.image_url
-            image = image_block(link if isinstance(link, str) else link.url, f"{place}.image_url")
-            image.cache_control = breakpoint_of(part)
-            return image
-        case openai.FilePart():
-            document = document_block(part.file, f"{place}.file")
-            document.cache_control = breakpoint_of(part)
-            return document
-        case openai.AudioPart():
-            raise InvalidRequest(
-                "Claude has no audio input; send a transcript as text.", param=place, code="unsupported_value"
-            )
 
 
 # ------------------------------------------------------------------------------------------------- at the end
@@ -407,15 +280,12 @@ def _part_block(part: openai.UserPart, place: str) -> Block | None:
 
 def _finish(conversation: _Conversation) -> None:
     draft = conversation.draft
-    _place_results(conversation)
-    turns = [turn for turn in conversation.turns if turn.blocks or turn.role == "user"]
-    if not turns:
-        turns = [_Turn("user", [_last_system(conversation)])]
+    turns = conversation.calls.placed(conversation.turns) or [Turn("user", [_last_system(conversation)])]
     if turns[0].role == "assistant":
         draft.note(
             "changed", "messages", f"the conversation began with the assistant: a user's '{PLACEHOLDER}' was put first"
         )
-        turns.insert(0, _Turn("user"))
+        turns.insert(0, Turn("user", [TextBlock(PLACEHOLDER)]))
     for turn in turns:
         if not turn.blocks:
             turn.blocks.append(TextBlock(PLACEHOLDER))
@@ -429,29 +299,3 @@ def _last_system(conversation: _Conversation) -> Block:
         raise InvalidRequest("No message has any content.", param="messages", code="invalid_value")
     conversation.draft.note("changed", "messages", "the last system message was sent as the user's: there is no other")
     return conversation.system.pop()
-
-
-def _place_results(conversation: _Conversation) -> None:
-    """Put each result where upstream wants it: first in the turn after its call, in the order of the calls."""
-    turns: list[_Turn] = []
-    waiting: list[Block] = []
-    for turn in conversation.turns:
-        if waiting and turn.role != "user":
-            turns.append(_Turn("user", waiting))
-            waiting = []
-        turn.blocks[:0] = waiting
-        calls = [block for block in turn.blocks if isinstance(block, ToolUseBlock)]
-        waiting = [_result_of(conversation, call) for call in calls]
-        turns.append(turn)
-    if waiting:
-        turns.append(_Turn("user", waiting))
-    conversation.turns = turns
-
-
-def _result_of(conversation: _Conversation, call: ToolUseBlock) -> ToolResultBlock:
-    if (result := conversation.results.get(call.id)) is not None:
-        return result
-    conversation.draft.warn(
-        "messages", f"the call '{call.id}' has no result in the history, so an error result was put in its place"
-    )
-    return ToolResultBlock(call.id, NO_RESULT, is_error=True)

@@ -12,9 +12,10 @@ from msgspec import Raw
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.names import tool_name
-from claude_proxy.translate.schema import JsonObject, Unsupported, complexity, input_schema, read_schema, strict_schema
+from claude_proxy.translate.parts import cache_control
+from claude_proxy.translate.schema import Unsupported, complexity, input_schema, strict_input_schema
 from claude_proxy.wire import anthropic, openai
-from claude_proxy.wire.anthropic import ToolChoice
+from claude_proxy.wire.anthropic import CacheControl, ToolChoice
 
 # Over all strict tools of a request together; more is refused as too complex.
 MAX_STRICT_TOOLS = 20
@@ -36,6 +37,7 @@ _WEB_SEARCH_USES = {"low": 1, "medium": 5, "high": 10}
 class _Typed(msgspec.Struct):
     type: str = "function"
     name: str | None = None
+    cache_control: openai.CacheBreakpoint | None = None
 
 
 _read_typed = msgspec.json.Decoder(_Typed).decode
@@ -100,8 +102,7 @@ def _tools(draft: Draft) -> Iterator[_Sent]:
         if typed.type in ("function", "custom"):
             match openai.read(_read_tool, raw, place):
                 case openai.FunctionTool() as tool:
-                    control = None if tool.cache_control == openai.NULL else tool.cache_control
-                    yield _function(draft, tool.function, f"{place}.function", control)
+                    yield _function(draft, tool.function, f"{place}.function", cache_control(tool.cache_control))
                 case openai.CustomTool() as tool:
                     yield _custom(draft, tool.custom, f"{place}.custom")
         elif _is_anthropic(typed.type):
@@ -128,7 +129,7 @@ def _functions(draft: Draft) -> Iterator[_Sent]:
         yield _function(draft, function, f"functions[{index}]", None)
 
 
-def _function(draft: Draft, function: openai.FunctionDefinition, place: str, control: Raw | None) -> _Sent:
+def _function(draft: Draft, function: openai.FunctionDefinition, place: str, control: CacheControl | None) -> _Sent:
     try:
         schema, change = input_schema(function.parameters)
     except msgspec.MsgspecError:
@@ -142,17 +143,11 @@ def _function(draft: Draft, function: openai.FunctionDefinition, place: str, con
     strict, loose = None, schema
     if function.strict:
         try:
-            strict_form = strict_schema(_object(schema))
+            schema, strict = strict_input_schema(schema), True
         except Unsupported as exc:
             draft.warn(f"{place}.strict", f"the schema cannot be enforced ({exc}), so the tool was sent without it")
-        else:
-            schema, strict = Raw(msgspec.json.encode(strict_form)), True
     tool = anthropic.Tool(_name(draft, function.name, place), schema, function.description or None, strict, control)
     return _Sent(function.name, tool, loose)
-
-
-def _object(schema: Raw) -> JsonObject:
-    return read_schema(schema) or {}
 
 
 def _name(draft: Draft, name: str, place: str) -> str:
@@ -192,7 +187,7 @@ def _bound_strict(draft: Draft, tools: list[_Sent]) -> None:
         tool = item.tool
         if not isinstance(tool, anthropic.Tool) or not tool.strict or item.loose_schema is None:
             continue
-        more_optional, more_unions = complexity(_object(tool.input_schema))
+        more_optional, more_unions = complexity(tool.input_schema)
         if (
             strict < MAX_STRICT_TOOLS
             and optional + more_optional <= MAX_OPTIONAL
@@ -285,8 +280,14 @@ def _object_choice(choice: openai.ToolChoiceObject) -> _Choice:
                     param="tool_choice.allowed_tools.mode",
                     code="invalid_value",
                 )
-            named = [tool.function or tool.custom for tool in tools]
-            return _Choice(mode, allowed=tuple(item.name for item in named if item))
+            allowed = tuple(named.name for tool in tools if (named := tool.function or tool.custom))
+            if not allowed:
+                raise InvalidRequest(
+                    "Invalid 'tool_choice.allowed_tools.tools': no tool is named.",
+                    param="tool_choice.allowed_tools.tools",
+                    code="invalid_value",
+                )
+            return _Choice(mode, allowed=allowed)
         case openai.ToolChoiceObject(function=openai.Named(name)) | openai.ToolChoiceObject(custom=openai.Named(name)):
             return _Choice("named", name)
         case openai.ToolChoiceObject(type="auto" | "none" | "required" as mode):

@@ -176,7 +176,7 @@ class CustomDefinition(Struct):
 
 class FunctionTool(Struct, tag="function", tag_field="type"):
     function: FunctionDefinition
-    cache_control: Raw = NULL
+    cache_control: CacheBreakpoint | None = None
 
 
 class CustomTool(Struct, tag="custom", tag_field="type"):
@@ -347,6 +347,8 @@ def read_chat_request(body: bytes) -> tuple[ChatRequest, frozenset[str]]:
 
     Raises InvalidRequest whose `param` names the place, like `messages[2].content[0].type`.
     """
+    if not body.isascii():
+        _check_utf8(body)
     try:
         chat = _read_chat(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -355,6 +357,14 @@ def read_chat_request(body: bytes) -> tuple[ChatRequest, frozenset[str]]:
         chat = read(_read_chat, body)
     keys = read(_read_keys, body)
     return chat, frozenset(keys) - _CHAT_FIELDS
+
+
+def _check_utf8(body: bytes) -> None:
+    # The decoder looks at what it decodes; a schema that stays Raw would fail where nobody expects it.
+    try:
+        body.decode()
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest(f"We could not parse the JSON body of your request: {exc}", code="invalid_json") from None
 
 
 def read(decode: Callable[[bytes | Raw], T], data: bytes | Raw, at: str = "") -> T:

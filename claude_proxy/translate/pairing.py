@@ -1,0 +1,108 @@
+"""Tool calls and their results: ids that upstream takes, and each call answered in the very next turn.
+
+Upstream refuses an id it has seen before, a call without its result right behind it, and a result without its
+call. Histories have all three: clients count their calls from 0 in every turn, abort turns, and cut old ones off.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from claude_proxy.translate.draft import Draft
+from claude_proxy.translate.names import call_id
+from claude_proxy.translate.parts import ResultContent
+from claude_proxy.wire.anthropic import Block, ToolResultBlock, ToolUseBlock
+
+NO_RESULT = "No result was provided."
+
+_FORMER_FUNCTION = "former_function_"
+
+
+@dataclass
+class Turn:
+    role: str
+    blocks: list[Block] = field(default_factory=list)
+
+
+class Calls:
+    """The calls of a conversation as it is read, message by message."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._used: set[str] = set()  # ids sent
+        self._open: dict[str, deque[str]] = {}  # client's id -> ids sent that wait for their result
+        self._closed: set[str] = set()  # client's ids that were answered
+        self._open_functions: dict[str, deque[str]] = {}  # the same for the older functions, by name
+        self._results: dict[str, ToolResultBlock] = {}  # id sent -> its result
+
+    def begin(self, client_id: str) -> str:
+        """The id to send for a call the client names `client_id`."""
+        sent = self._new_id(client_id or "call")
+        if sent != client_id:
+            self._draft.note("changed", "messages", f"the call id '{client_id}' was sent as '{sent}'")
+        self._open.setdefault(client_id, deque()).append(sent)
+        return sent
+
+    def begin_function(self, name: str) -> str:
+        """The id to send for a call of the older form: it has none, its result names the function."""
+        sent = self._new_id(f"{_FORMER_FUNCTION}{len(self._used)}")
+        self._open_functions.setdefault(name, deque()).append(sent)
+        return sent
+
+    def _new_id(self, wanted: str) -> str:
+        """`wanted` in upstream's alphabet; one that was used before gets a number."""
+        base = sent = call_id(wanted)
+        number = 2
+        while sent in self._used:
+            sent = f"{base}_{number}"
+            number += 1
+        self._used.add(sent)
+        return sent
+
+    def answer(self, client_id: str, content: ResultContent) -> bool:
+        """Take a result for the oldest open call of that id; False if there is none."""
+        if not self._answer(self._open.get(client_id), content):
+            return False
+        self._closed.add(client_id)
+        return True
+
+    def answer_function(self, name: str, content: ResultContent) -> bool:
+        """Take a result for the oldest open call of that function; False if there is none."""
+        return self._answer(self._open_functions.get(name), content)
+
+    def _answer(self, waiting: deque[str] | None, content: ResultContent) -> bool:
+        if not waiting:
+            return False
+        sent = waiting.popleft()
+        self._results[sent] = ToolResultBlock(sent, content)
+        return True
+
+    def was_answered(self, client_id: str) -> bool:
+        return client_id in self._closed
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a call has no result so far."""
+        return any(self._open.values()) or any(self._open_functions.values())
+
+    def placed(self, turns: list[Turn]) -> list[Turn]:
+        """`turns` with each result where upstream wants it: first in the turn after its call, in the calls' order."""
+        placed: list[Turn] = []
+        results: list[Block] = []
+        for turn in turns:
+            if results and turn.role != "user":
+                placed.append(Turn("user", results))
+            elif results:
+                turn.blocks[:0] = results
+            results = [self._result(block.id) for block in turn.blocks if isinstance(block, ToolUseBlock)]
+            placed.append(turn)
+        if results:
+            placed.append(Turn("user", results))
+        return placed
+
+    def _result(self, sent: str) -> ToolResultBlock:
+        if (result := self._results.get(sent)) is not None:
+            return result
+        self._draft.warn(
+            "messages", f"the call '{sent}' has no result in the history, so an error result was put in its place"
+        )
+        return ToolResultBlock(sent, NO_RESULT, is_error=True)
