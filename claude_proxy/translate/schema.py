@@ -5,6 +5,8 @@ What the grammar cannot hold moves into the description, where the model still r
 all (recursion, free-form maps, open objects) raises Unsupported, and the caller falls back openly.
 """
 
+from graphlib import CycleError, TopologicalSorter
+
 import msgspec
 from msgspec import Raw
 
@@ -15,7 +17,7 @@ JsonObject = dict[str, Json]
 
 _PRIMITIVE = (str, int, float, bool, type(None))
 _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
-_INTERNAL = ("#/$defs/", "#/definitions/")
+_TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 _COMBINED = ("oneOf", "anyOf", "allOf")
 _MAX_DEPTH = 100
 
@@ -36,7 +38,7 @@ def read_schema(raw: Raw) -> JsonObject | None:
 
 def strict_schema(schema: JsonObject) -> JsonObject:
     """`schema` as the grammar takes it. Raises Unsupported with the reason."""
-    _refuse_recursion(schema)
+    _check_references(schema)
     return _node(schema, 0)
 
 
@@ -52,9 +54,11 @@ def _node(value: Json, depth: int) -> JsonObject:
     for key in ("$defs", "definitions"):
         if isinstance(definitions := rest.pop(key, None), dict):
             strict[key] = {name: _node(schema, depth + 1) for name, schema in definitions.items()}
-    if (reference := rest.pop("$ref", None)) is not None:
-        if not isinstance(reference, str) or not reference.startswith(_INTERNAL):
-            raise Unsupported(f"it refers to {reference!r}, outside its own definitions")
+    match rest.get("allOf"):
+        case [dict() as only]:  # how generators hang a description on a reference
+            del rest["allOf"]
+            rest = {**only, **rest}
+    if isinstance(reference := rest.pop("$ref", None), str):
         return {**strict, "$ref": reference}
     _literals(rest, strict)
     _combinations(rest, strict, depth)
@@ -82,8 +86,10 @@ def _combinations(rest: JsonObject, strict: JsonObject, depth: int) -> None:
         if ours not in strict and isinstance(branches, list) and branches:
             strict[ours] = [_node(branch, depth + 1) for branch in branches]
             rest.pop(key)
+    if any(isinstance(branch, dict) and "$ref" in branch for branch in _items(strict.get("allOf"))):
+        raise Unsupported("it combines a reference with other rules (`allOf`)")
     types = rest.get("type")
-    if isinstance(types, list) and "anyOf" not in strict and not strict.keys() & {"enum", "const"}:
+    if isinstance(types, list) and types and "anyOf" not in strict and not strict.keys() & {"enum", "const"}:
         rest.pop("type")
         kept: JsonObject = {key: rest.pop(key) for key in ("description", "title", "default") if key in rest}
         strict["anyOf"] = [_node({**rest, "type": name}, depth + 1) for name in types]
@@ -101,8 +107,8 @@ _KEYWORDS_OF = {
 
 def _typed(rest: JsonObject, strict: JsonObject, depth: int) -> None:
     type_ = rest.pop("type", None) or ("object" if "properties" in rest else "array" if "items" in rest else None)
-    if type_ is None:
-        raise Unsupported("a part of it has no type")
+    if type_ not in _TYPES:
+        raise Unsupported(f"a part of it has the type {type_!r}" if type_ else "a part of it has no type")
     strict["type"] = type_
     _drop_foreign(rest, type_)
     match type_:
@@ -139,7 +145,7 @@ def _object(rest: JsonObject, strict: JsonObject, depth: int) -> None:
         properties = {}
     strict["properties"] = {name: _node(schema, depth + 1) for name, schema in properties.items()}
     strict["additionalProperties"] = False
-    if isinstance(required := rest.pop("required", None), list):
+    if required := _texts(rest.pop("required", None)):
         strict["required"] = [name for name in required if name in properties]
 
 
@@ -151,10 +157,10 @@ def _described(strict: JsonObject, rest: JsonObject) -> JsonObject:
     return strict
 
 
-def complexity(schema: JsonObject) -> tuple[int, int]:
+def complexity(schema: Raw) -> tuple[int, int]:
     """How many optional properties and how many unions a schema has, which upstream counts and bounds."""
     optional = unions = 0
-    waiting: list[Json] = [schema]
+    waiting: list[Json] = [read_schema(schema)]
     while waiting:
         match waiting.pop():
             case dict() as node:
@@ -167,29 +173,22 @@ def complexity(schema: JsonObject) -> tuple[int, int]:
     return optional, unions
 
 
-def _refuse_recursion(schema: JsonObject) -> None:
+def _check_references(schema: JsonObject) -> None:
     definitions = {
-        f"#/{key}/{name}": value
+        f"#/{key}/{name}": _references(value)
         for key in ("$defs", "definitions")
         if isinstance(group := schema.get(key), dict)
         for name, value in group.items()
     }
-    edges = {name: _references(value) for name, value in definitions.items()}
-    if "#" in _references(schema):
-        raise Unsupported("it refers to itself")
-    done: set[str] = set()
-
-    def visit(name: str, path: frozenset[str]) -> None:
-        if name in path:
-            raise Unsupported("it is recursive")
-        if name in done:
-            return
-        for next_ in edges.get(name, ()):
-            visit(next_, path | {name})
-        done.add(name)
-
-    for name in edges:
-        visit(name, frozenset())
+    for reference in sorted(_references(schema)):
+        if reference not in definitions:
+            raise Unsupported(
+                "it refers to itself" if reference == "#" else f"it refers to '{reference}', which it does not define"
+            )
+    try:
+        TopologicalSorter(definitions).prepare()
+    except CycleError:
+        raise Unsupported("it is recursive") from None
 
 
 def _references(value: Json) -> set[str]:
@@ -227,6 +226,14 @@ def input_schema(raw: Raw) -> tuple[Raw, str | None]:
     return Raw(repaired(bytes(raw))), None
 
 
+def strict_input_schema(schema: Raw) -> Raw:
+    """A tool's `input_schema` as the grammar takes it. Raises Unsupported with the reason."""
+    strict = strict_schema(read_schema(schema) or {})
+    if strict.get("type") != "object":
+        raise Unsupported("its top is no object but a reference to one")
+    return Raw(msgspec.json.encode(strict))
+
+
 def _merged(schema: JsonObject) -> JsonObject:
     """One object schema for alternatives: all their properties, and required what all of them require."""
     rest = {key: value for key, value in schema.items() if key not in _COMBINED}
@@ -241,7 +248,7 @@ def _merged(schema: JsonObject) -> JsonObject:
         demands = []
         for branch in objects:
             if isinstance(theirs := branch.get("properties"), dict):
-                properties = {**theirs, **properties}
+                properties |= {name: value for name, value in theirs.items() if name not in properties}
             demands.append(set(_texts(branch.get("required"))))
         if demands:
             required |= set.union(*demands) if key == "allOf" else set.intersection(*demands)
@@ -253,5 +260,9 @@ def _merged(schema: JsonObject) -> JsonObject:
     return _described(merged, rule)
 
 
+def _items(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
 def _texts(value: Json) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return [item for item in _items(value) if isinstance(item, str)]
