@@ -7,8 +7,10 @@ from typing import Protocol
 
 import msgspec
 
+from claude_proxy.wire.openai import repaired
+
 # Text before the first brace of an answer that was asked to be JSON; more than that is no preamble.
-MAX_PREAMBLE = 64 * 1024
+MAX_PREAMBLE = 16 * 1024
 
 
 class TextFilter(Protocol):
@@ -55,6 +57,7 @@ class StopFinder:
         return kept
 
 
+_OBJECT = re.compile(r'\{\s*["}]')
 _STRUCTURE = re.compile(r'["{}\[\]]')
 _STRING_END = re.compile(r'["\\]')
 
@@ -62,12 +65,13 @@ _STRING_END = re.compile(r'["\\]')
 class JsonObjectFinder:
     """Passes the first JSON object of the text and nothing else: no fence, no prose around it.
 
-    Text without any brace passes unchanged at the end: then it is no JSON, and nobody may pretend.
+    Text in which none begins passes unchanged, at the end or when it is too long for a preamble: then it is no
+    JSON, and nobody may pretend.
     """
 
     def __init__(self) -> None:
         self.over = False
-        self._before = ""
+        self._before: str | None = ""  # what came before the object; None once it has begun or was given up
         self._depth = 0
         self._in_string = False
         self._escaped = False
@@ -75,30 +79,26 @@ class JsonObjectFinder:
     def feed(self, text: str) -> str:
         if self.over:
             return ""
-        if self._depth == 0:
+        if self._before is not None:
             text = self._before + text
-            start = text.find("{")
-            if start < 0 and len(text) <= MAX_PREAMBLE:
+            start = _OBJECT.search(text)
+            if start is None and len(text) <= MAX_PREAMBLE:
                 self._before = text
                 return ""
-            self._before = ""
-            text = text[max(start, 0) :]
-        end = self._end(text)
-        if end is None:
-            return text
-        self.over = True
-        return text[:end]
+            self._before = None
+            if start is None:
+                return text
+            self._depth = 1
+            return "{" + self._inside(text[start.start() + 1 :])
+        return self._inside(text) if self._depth else text
 
-    def _end(self, text: str) -> int | None:
-        """The place behind the brace that closes the object, if it is in `text`."""
+    def _inside(self, text: str) -> str:
+        """`text` up to the brace that closes the object."""
         place = 0
         if self._escaped and text:
             self._escaped = False
             place = 1
-        while True:
-            found = (_STRING_END if self._in_string else _STRUCTURE).search(text, place)
-            if found is None:
-                return None
+        while found := (_STRING_END if self._in_string else _STRUCTURE).search(text, place):
             place = found.end()
             match found[0]:
                 case '"':
@@ -110,17 +110,29 @@ class JsonObjectFinder:
                     self._depth += 1
                 case _:
                     self._depth -= 1
-                    if self._depth <= 0:
-                        return place
+            if not self._depth:
+                self.over = True
+                return text[:place]
+        return text
 
     def close(self) -> str:
-        before, self._before = self._before, ""
+        before, self._before = self._before or "", None
         return before
 
 
 _CUSTOM_START = re.compile(r'\s*\{\s*"input"\s*:\s*"')
-_ESCAPE_TAIL = re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?|\\(?:u[0-9a-fA-F]{0,3})?)$")
-_CUSTOM_END = re.compile(r'(?:[^"\\]|\\.)*"', re.DOTALL)
+# Characters and escape sequences of a JSON string that are whole: half of a surrogate pair is not, as long as the
+# other half may follow.
+_WHOLE = re.compile(
+    r"""(?:[^"\\]+
+    |\\[^u]
+    |\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?=[^\\]|\\[^u]|\\u[^dD]|\\u[dD][^c-fC-F]))
+    |\\u(?![dD][89abAB])[0-9a-fA-F]{4}
+    |\\u(?=[0-9a-fA-F]{0,3}[^0-9a-fA-F])
+    )*""",
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _read_text = msgspec.json.Decoder(str).decode
 _read_custom = msgspec.json.Decoder(dict[str, str]).decode
 
@@ -143,22 +155,11 @@ class CustomInput:
                 return ""
             self._begun = True
             self._waiting = self._waiting[start.end() :]
-        if end := _CUSTOM_END.match(self._waiting):
-            self.over = True
-            return _unescaped(end[0][:-1])
-        cut = self._cut()
+        whole = _WHOLE.match(self._waiting)
+        cut = whole.end() if whole else 0
         ready, self._waiting = self._waiting[:cut], self._waiting[cut:]
+        self.over = self._waiting.startswith('"')
         return _unescaped(ready)
-
-    def _cut(self) -> int:
-        """Where an escape sequence begins that is not whole yet (a surrogate pair is one)."""
-        text = self._waiting
-        tail = _ESCAPE_TAIL.search(text)
-        if tail is None:
-            return len(text)
-        start = tail.start()
-        backslashes = len(text[:start]) - len(text[:start].rstrip("\\"))
-        return len(text) if backslashes % 2 else start
 
     def close(self) -> str:
         """What is left when the JSON has another shape than we asked for: its own text, nothing lost."""
@@ -174,9 +175,12 @@ class CustomInput:
 
 
 def _unescaped(inner: str) -> str:
-    if "\\" not in inner:
-        return inner
+    return _ESCAPE.sub(_character, inner) if "\\" in inner else inner
+
+
+def _character(found: re.Match[str]) -> str:
+    """The character that an escape sequence means; a wrong sequence is left as it stands."""
     try:
-        return _read_text(f'"{inner}"')
+        return _read_text(repaired(b'"%b"' % found[0].encode()))
     except msgspec.MsgspecError:
-        return inner
+        return found[0]
