@@ -16,22 +16,24 @@ class BlockCollector:
     """Follows a stream's events and keeps its blocks, deltas applied."""
 
     def __init__(self) -> None:
-        self._blocks: dict[int, JsonObject] = {}
-        self._inputs: dict[int, list[str]] = {}
+        self._blocks: list[JsonObject] = []
+        self._open: dict[int, JsonObject] = {}  # by the index that this message gives them
+        self._inputs: dict[int, list[str]] = {}  # by the id() of their block, which lives as long
 
     def feed(self, data: bytes) -> None:
-        """Take the data of one event. Events that are no block's are ignored."""
-        event = _read(data)
-        index = event.get("index")
-        if not isinstance(index, int):
-            return
-        match event:
-            case {"type": "content_block_start", "content_block": dict() as block}:
-                self._blocks[index] = dict(block)
-            case {"type": "content_block_delta", "delta": dict() as delta} if index in self._blocks:
-                self._apply(index, self._blocks[index], delta)
+        """Take the data of one event, which is JSON. Events that are no block's are ignored."""
+        match _read(data):
+            case {"type": "message_start"}:  # a second message goes on where the first one was left
+                self._open = {}
+            case {"type": "content_block_start", "index": int(index), "content_block": dict() as block}:
+                known = self._open.get(index)
+                if known is None or known.get("id") is None or known.get("id") != block.get("id"):
+                    self._open[index] = dict(block)
+                    self._blocks.append(self._open[index])
+            case {"type": "content_block_delta", "index": int(index), "delta": dict() as delta} if index in self._open:
+                self._apply(self._open[index], delta)
 
-    def _apply(self, index: int, block: JsonObject, delta: JsonObject) -> None:
+    def _apply(self, block: JsonObject, delta: JsonObject) -> None:
         match delta:
             case {"type": "text_delta", "text": str(text)}:
                 block["text"] = f"{block.get('text', '')}{text}"
@@ -40,21 +42,21 @@ class BlockCollector:
             case {"type": "signature_delta", "signature": str(text)}:
                 block["signature"] = text
             case {"type": "input_json_delta", "partial_json": str(text)}:
-                self._inputs.setdefault(index, []).append(text)
+                self._inputs.setdefault(id(block), []).append(text)
             case {"type": "citations_delta", "citation": dict() as citation}:
                 known = block.get("citations")
                 block["citations"] = [*(known if isinstance(known, list) else ()), citation]
 
     def blocks(self) -> list[Raw]:
-        """The blocks so far, in order, as upstream takes them back; empty texts are left out."""
+        """The blocks so far, in order, as upstream takes them back; empty texts and cut inputs are left out."""
         kept = []
-        for index in sorted(self._blocks):
-            block = dict(self._blocks[index])
-            if joined := "".join(self._inputs.get(index, ())):
+        for block in self._blocks:
+            if joined := "".join(self._inputs.get(id(block), ())):
                 try:
-                    block["input"] = Raw(joined.encode()) if _read(joined) is not None else {}
+                    _read(joined)
                 except msgspec.MsgspecError:
-                    continue  # cut in the middle: it cannot go back
+                    continue
+                block = {**block, "input": Raw(joined.encode())}  # noqa: PLW2901 - the same block, whole
             if block.get("type") == "text" and not str(block.get("text", "")).strip():
                 continue
             kept.append(Raw(msgspec.json.encode(block)))
@@ -63,6 +65,8 @@ class BlockCollector:
 
 def continued(body: bytes, blocks: list[Raw]) -> bytes:
     """The request `body` with an assistant's turn of `blocks` after its messages, to go on where it paused."""
+    if not blocks:
+        return body
     fields = msgspec.json.decode(body, type=dict[str, Raw])
     messages = msgspec.json.decode(fields["messages"], type=list[Raw])
     turn = Raw(msgspec.json.encode({"role": "assistant", "content": blocks}))

@@ -46,6 +46,20 @@ class Turn:
         return sum(len(msgspec.json.encode(part)) for part in self.parts if not isinstance(part, TextRun | str))
 
 
+class _Typed(msgspec.Struct):
+    type: str
+
+
+_read_typed = msgspec.json.Decoder(_Typed).decode
+
+
+def is_thinking(block: Block) -> bool:
+    """Whether `block` is signed thinking, ours or put back as it came."""
+    if isinstance(block, Raw):
+        return _read_typed(block).type in ("thinking", "redacted_thinking")
+    return isinstance(block, ThinkingBlock | RedactedThinkingBlock)
+
+
 class ThinkingMemory:
     """The turns of the last while, bounded in number and bytes; the least recently used one goes first."""
 
@@ -95,7 +109,7 @@ def restore(body: anthropic.MessagesRequest, memory: ThinkingMemory, *, binds: b
 
 def _known(message: anthropic.Message, memory: ThinkingMemory) -> Turn | None:
     calls = [block.id for block in message.content if isinstance(block, ToolUseBlock)]
-    thinks = any(isinstance(block, ThinkingBlock | RedactedThinkingBlock) for block in message.content)
+    thinks = any(is_thinking(block) for block in message.content)
     turn = memory.recall(calls[0]) if calls and not thinks else None
     return turn if turn is not None and turn.calls == tuple(calls) else None
 

@@ -6,6 +6,8 @@ row without a function is applied together with the row it names, or has nothing
 
 import hashlib
 
+from msgspec import Raw
+
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.caching import translate_caching
 from claude_proxy.translate.draft import Draft, Parameter
@@ -189,6 +191,9 @@ def _moderation(draft: Draft) -> None:
 
 
 _CARRIED = ("container", "context_management", "inference_geo", "mcp_servers", "speed")
+# What upstream takes only together with the name of its beta.
+_BETAS = {"context_management": "context-management-2025-06-27", "mcp_servers": "mcp-client-2025-11-20"}
+_COMPACTION = (b"compact_20260112", "compact-2026-01-12")
 
 
 def _carried(draft: Draft) -> None:
@@ -196,7 +201,11 @@ def _carried(draft: Draft) -> None:
     for name in _CARRIED:
         value = getattr(draft.chat, name)
         if value != openai.NULL:
-            draft.extra_fields[name] = value
+            draft.extra_fields[name] = Raw(openai.repaired(bytes(value)))
+            if name in _BETAS:
+                draft.add_beta(_BETAS[name])
+            if _COMPACTION[0] in bytes(value):
+                draft.add_beta(_COMPACTION[1])
             draft.note("mapped", name, "a field of Anthropic's own, passed on as it is")
 
 

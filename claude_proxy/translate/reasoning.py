@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
-from claude_proxy.translate.memory import restore
+from claude_proxy.translate.memory import is_thinking, restore
 from claude_proxy.translate.models import EFFORTS
 from claude_proxy.wire import anthropic, openai
 from claude_proxy.wire.anthropic import OutputConfig, Thinking
 
 WORDS = ("none", "minimal", *EFFORTS)
+TYPES = ("adaptive", "enabled", "disabled", "between_tools")
+DISPLAYS = ("summarized", "omitted")
 INTERLEAVED_BETA = "interleaved-thinking-2025-05-14"
 MIN_BUDGET = 1024
 # Budgets for models that know no effort; the figures that other adapters settled on.
@@ -53,8 +55,7 @@ def _wish(draft: Draft) -> _Wish:
     if switch is not None:
         wish.on, wish.param = switch, "enable_thinking"
     if (option := chat.thinking or nested.thinking) is not None:
-        wish.on, wish.param = option.type != "disabled", "thinking"
-        wish.budget, wish.display = option.budget_tokens, option.display
+        _take_thinking(wish, option)
     return wish
 
 
@@ -68,6 +69,19 @@ def _take_effort(wish: _Wish, word: str, param: str) -> None:
     wish.param = param
     wish.on = word != "none"
     wish.effort = None if word == "none" else "low" if word == "minimal" else word
+
+
+def _take_thinking(wish: _Wish, option: openai.ThinkingOption) -> None:
+    for name, value, known in (("type", option.type, TYPES), ("display", option.display, (None, *DISPLAYS))):
+        if value not in known:
+            raise InvalidRequest(
+                f"Invalid value: '{value}'. Supported values are: {', '.join(repr(word) for word in known if word)}.",
+                param=f"thinking.{name}",
+                code="invalid_value",
+            )
+    wish.param = "thinking"
+    wish.on = option.type in ("adaptive", "enabled")
+    wish.budget, wish.display = option.budget_tokens, option.display
 
 
 def _take_openrouter(draft: Draft, wish: _Wish, reasoning: openai.Reasoning) -> None:
@@ -132,19 +146,19 @@ def _budgeted(draft: Draft, wish: _Wish) -> None:
         draft.warn(wish.param, f"{reason}, so the model answers without thinking")
         return
     budget = max(MIN_BUDGET, wish.budget or _BUDGETS[wish.effort or "medium"])
-    room = draft.model.max_tokens - draft.body.max_tokens
+    most = _most_tokens(draft)
     if budget >= draft.body.max_tokens:
-        if room <= 0:
-            budget = draft.body.max_tokens - 1
-        else:
-            draft.body.max_tokens += min(budget, room)
-            draft.note("changed", "max_tokens", f"raised by the thinking budget of {budget} tokens, which counts in it")
-    if budget < MIN_BUDGET or budget >= draft.body.max_tokens:
-        draft.warn(wish.param, "the answer is too short for a thinking budget, so the model answers without thinking")
-        return
-    draft.body.thinking = Thinking("enabled", budget_tokens=budget)
+        draft.body.max_tokens = min(draft.body.max_tokens + budget, most)
+        budget = min(budget, draft.body.max_tokens - 1)
+        draft.note("changed", "max_tokens", f"raised by the thinking budget of {budget} tokens, which counts in it")
+    draft.body.thinking = Thinking("enabled", budget_tokens=budget, display=wish.display)
     if draft.body.tools and draft.model.line != "haiku":
         draft.add_beta(INTERLEAVED_BETA)
+
+
+def _most_tokens(draft: Draft) -> int:
+    limit, cap = draft.model.max_tokens, draft.options.max_tokens
+    return min(limit, cap) if cap else limit
 
 
 def _no_budget_because(draft: Draft) -> str | None:
@@ -153,6 +167,8 @@ def _no_budget_because(draft: Draft) -> str | None:
         return f"{draft.model.id} does not think when it is forced to call a tool"
     if _loop_without_thinking(draft.body.messages):
         return f"{draft.model.id} wants its earlier thinking back in a tool turn, and the history has none"
+    if _most_tokens(draft) <= MIN_BUDGET:
+        return f"answers are bounded to {_most_tokens(draft)} tokens, which is too short to think in"
     return None
 
 
@@ -161,5 +177,4 @@ def _loop_without_thinking(messages: list[anthropic.Message]) -> bool:
     if not any(isinstance(block, anthropic.ToolResultBlock) for block in messages[-1].content):
         return False
     assistant = next((message for message in reversed(messages) if message.role == "assistant"), None)
-    thinking = (anthropic.ThinkingBlock, anthropic.RedactedThinkingBlock)
-    return assistant is not None and not isinstance(assistant.content[0], thinking)
+    return assistant is not None and not is_thinking(assistant.content[0])

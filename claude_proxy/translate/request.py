@@ -104,8 +104,8 @@ def _merged(data: bytes, extension: Raw) -> bytes:
 def _deep_merged(ours: dict[str, object], theirs: dict[str, object]) -> dict[str, object]:
     merged = dict(ours)
     for key, value in theirs.items():
-        if value is None and key in merged:
-            del merged[key]
+        if value is None:
+            merged.pop(key, None)
             continue
         mine = merged.get(key)
         both = isinstance(mine, dict) and isinstance(value, dict)
