@@ -43,6 +43,7 @@ Several answers
                                      tool results, after a pause
 """
 
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -151,9 +152,18 @@ def http_error(line: Line) -> HttpError:
     error_type = given.pop("type", None)
     code = given.pop("error_code", "")
     times = given.pop("times", None)
+    if times is not None and not times.isdecimal():
+        raise complaint("`times` needs a number")
+    for name, value in given.items():
+        if not _HEADER.fullmatch(name) or name.lower() in _FIXED or not (value.isascii() and value.isprintable()):
+            raise complaint(f"`{name}` cannot be sent as a header")
     details = {"error_code": code} if code else None
     error = ApiError(status, message, type=error_type, headers=given, details=details)
-    return HttpError(error, shapes[0], int(times) if times else None)
+    return HttpError(error, shapes[0], None if times is None else int(times))
+
+
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
+_FIXED = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding", "connection"})
 
 
 _MESSAGES = {

@@ -32,6 +32,13 @@ def test_next_divides_a_script_into_answers():
         (lambda: script.http_error(Line("status", "")), "simulator: `status` needs an HTTP status"),
         (lambda: script.http_error(Line("status", '429 "open')), "simulator: `status` needs an HTTP status"),
         (lambda: script.http_error(Line("status", "200")), "simulator: 200 is not the status of an error"),
+        (lambda: script.http_error(Line("status", "429 times=x")), "simulator: `times` needs a number"),
+        (lambda: script.http_error(Line("status", "429 a:b=c")), "simulator: `a:b` cannot be sent as a header"),
+        (lambda: script.http_error(Line("status", "429 a=é")), "simulator: `a` cannot be sent as a header"),
+        (
+            lambda: script.http_error(Line("status", "429 Content-Length=1")),
+            "simulator: `Content-Length` cannot be sent as a header",
+        ),
         (lambda: script.http_error(Line("status", "429 xml")), "simulator: `xml` is no shape of an error"),
     ],
 )
