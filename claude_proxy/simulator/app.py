@@ -14,11 +14,12 @@ import msgspec
 from aiohttp import web
 
 from claude_proxy.simulator import door, models, validate
-from claude_proxy.simulator.answer import Answer, compose
+from claude_proxy.simulator.answer import Answer
 from claude_proxy.simulator.apierror import ApiError, invalid
 from claude_proxy.simulator.caching import PromptCache, input_tokens
 from claude_proxy.simulator.conversation import Request, script_place
 from claude_proxy.simulator.options import Options
+from claude_proxy.simulator.play import compose
 from claude_proxy.simulator.script import HttpError, http_error, parse, part
 from claude_proxy.simulator.stream import Fault, Frame, error_of, events, message
 

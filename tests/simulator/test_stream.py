@@ -8,8 +8,8 @@ from anthropic.types import RawMessageStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
 from claude_proxy.simulator import stream as streams
-from claude_proxy.simulator.answer import compose
 from claude_proxy.simulator.caching import PromptCache
+from claude_proxy.simulator.play import compose
 
 TOOLS = [
     {"name": "t", "input_schema": {"type": "object", "properties": {"city": {}}, "required": ["city"]}},

@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from claude_proxy.simulator.answer import compose
 from claude_proxy.simulator.models import EFFORTS, MODELS
+from claude_proxy.simulator.play import compose
 
 HI = {"role": "user", "content": "Hi"}
 TOOLS = [{"name": "t", "input_schema": {"type": "object"}}]

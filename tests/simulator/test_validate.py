@@ -6,10 +6,10 @@ import random
 import msgspec
 import pytest
 
-from claude_proxy.simulator.answer import compose
 from claude_proxy.simulator.apierror import ApiError
 from claude_proxy.simulator.caching import PromptCache
 from claude_proxy.simulator.door import BETAS, VERSIONS
+from claude_proxy.simulator.play import compose
 from claude_proxy.simulator.stream import events, message
 from claude_proxy.simulator.validate import messages_request
 
