@@ -18,7 +18,7 @@ def compose(request: Request) -> Answer:
     composer = Composer(request)
     words = {line.word for line in lines}
     if request.thinks and not request.forced and not words & {"thinking", "redacted", "empty", "refusal"}:
-        composer.think(f"{MARK} Thinking about: {_shortened(_asked(request), 80)}")
+        composer.think(f"{MARK} Thinking about: {_shortened(_asked(request), 80) or 'the script'}")
     for line in lines:
         _PLAY[line.word](composer, line)
     if request.forced and not words & _INSTEAD_OF_A_CALL:
