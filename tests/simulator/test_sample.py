@@ -41,6 +41,14 @@ CITY = {"$defs": {"city": {"type": "object", "properties": {"name": {"type": "st
             {"name": "simulated", "zip": "simulated"},
         ),
         ({"$ref": "#/nowhere"}, "simulated"),
+        (
+            {
+                "anyOf": [{"properties": {"b": {"const": 2}}, "required": ["b"]}],
+                "properties": {"a": {"const": 1}},
+                "required": ["a"],
+            },
+            {"a": 1, "b": 2},
+        ),
         (True, "simulated"),
         (False, None),
         ({"anyOf": [True]}, "simulated"),

@@ -56,6 +56,7 @@ def test_a_schema_is_outside_the_subset(schema, what):
         of({"anyOf": [{"type": "array", "items": {"type": "number"}, "minItems": 1}, {"type": "null"}]}),
         of({"$ref": "#/$defs/n"}) | {"$defs": {"n": {"type": "string", "pattern": "^a"}}},
         of({"allOf": [{"type": "boolean", "default": True}]}),
+        of({"anyOf": [{"$ref": "#/$defs/n"}, {"$ref": "#/$defs/n"}]}) | {"$defs": {"n": {"type": "null"}}},
     ],
 )
 def test_a_schema_is_inside_the_subset(schema):
