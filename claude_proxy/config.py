@@ -48,7 +48,7 @@ def _setting(default: Any, help_text: str, *, env: str | None = None) -> Any:
 class Config:
     """The settings of one run. Times are seconds, sizes are bytes."""
 
-    host: str = _setting("127.0.0.1", "address to listen on; only loopback addresses are accepted")
+    host: str = _setting("127.0.0.1", "address to listen on; one that others can reach needs `api_key_file`")
     port: int = _setting(8000, "TCP port to listen on; 0 takes a free one")
     base_url: str = _setting(
         ANTHROPIC_BASE_URL, "where the Messages API is; https, or http to loopback", env="ANTHROPIC_BASE_URL"
@@ -67,9 +67,14 @@ class Config:
     allowed_origins: tuple[str, ...] = _setting(
         (), "web pages that may use this server, as scheme://host:port; none unless named here"
     )
+    api_key_file: str = _setting("", "file with the key that every request must carry; made when it is not there")
+    same_user: bool = _setting(True, "refuse programs of other users of this machine (Linux)")
+    unix_socket: str = _setting("", "path of a unix socket to listen on besides, for this user alone")
     max_body: int = _setting(32 * 1024 * 1024, "largest request body accepted; upstream's own limit is 32 MB")
     connect_timeout: float = _setting(10.0, "how long connecting to upstream may take")
     read_timeout: float = _setting(600.0, "how long upstream may stay silent, before and between its bytes")
+    retries: int = _setting(1, "how often a request is tried again while upstream is busy or away, before a reply")
+    max_concurrency: int = _setting(2000, "requests that run at the same time; as many more wait; 0 sets no limit")
     idle_timeout: float = _setting(0.0, "end when nobody has asked anything for so long; 0 never does")
     drain_timeout: float = _setting(30.0, "how long running answers may go on after `stop`")
     keepalive_interval: float = _setting(15.0, "how often a waiting client gets a comment while the model is silent")
@@ -237,10 +242,10 @@ def _wanted(default: object) -> str:
 
 
 def _check(config: Config) -> None:
-    if not is_loopback(config.host):
+    if not is_loopback(config.host) and not config.api_key_file:
         raise ConfigError(
             f"host {config.host!r} is not a loopback address",
-            hint="this port is a door to your account; use 127.0.0.1, ::1 or localhost",
+            hint="this port is a door to your account; use 127.0.0.1, or demand a key with `api_key_file`",
         )
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"port {config.port} is not between 0 and 65535")
@@ -263,6 +268,8 @@ def _check(config: Config) -> None:
         "read_timeout",
         "drain_timeout",
         "idle_timeout",
+        "retries",
+        "max_concurrency",
         "keepalive_interval",
         "models_ttl",
     ):

@@ -1,10 +1,14 @@
 """The Messages API over HTTP: our own headers, the credential in force, and what is tried a second time.
 
-A request is sent again only while nothing of a reply has come: on a fresh connection when a pooled one turned
-out to be dead, and with another credential when upstream no longer takes this one. Each happens once.
+A request is sent again only before its reply has begun: once on a fresh connection when a pooled one turned out
+to be dead, once with another credential when upstream no longer takes this one, and as often as `retries` allows
+when upstream is busy or cannot be reached.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from yarl import URL
@@ -14,31 +18,65 @@ from claude_proxy.config import Config
 from claude_proxy.credentials.base import Credential
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.headers import auth_headers, may_go_to
-from claude_proxy.errors import InvalidRequest, UpstreamRefused
+from claude_proxy.errors import InvalidRequest, UpstreamRefused, UpstreamUnreachable
+from claude_proxy.upstream import retry
 from claude_proxy.upstream.base import Reply, UpstreamRequest
 from claude_proxy.upstream.pool import Pool
 from claude_proxy.upstream.reply import FOREIGN, ConnectionLost, HTTPReply, upstream_error
 from claude_proxy.wire.anthropic import VERSION
 
+log = logging.getLogger(__name__)
+
 USER_AGENT = f"claude-proxy/{__version__}"
+
+
+def _jitter() -> float:
+    """A factor that keeps clients who failed together from coming back together; never earlier than asked for."""
+    return random.uniform(1.0, 1.25)  # noqa: S311 - no secret
 
 
 class AnthropicBackend:
     """A Backend that asks `config.base_url`. `environ` is where proxies and further authorities are named."""
 
-    def __init__(self, config: Config, chain: CredentialChain, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        chain: CredentialChain,
+        environ: Mapping[str, str],
+        *,
+        jitter: Callable[[], float] = _jitter,
+    ) -> None:
         self._config = config
         self._chain = chain
         self._base = config.base_url.rstrip("/")
         self._pool = Pool(config, environ)
+        self._jitter = jitter
 
     @asynccontextmanager
     async def send(self, request: UpstreamRequest) -> AsyncIterator[Reply]:
         async with AsyncExitStack() as stack:
-            yield await self._reply(request, stack)
+            yield await self._patient_reply(request, stack)
 
     async def close(self) -> None:
         await self._pool.close()
+
+    async def _patient_reply(self, request: UpstreamRequest, stack: AsyncExitStack) -> HTTPReply:
+        left = retry.budget(self._config.retries, request.headers)
+        for attempt in range(left):
+            try:
+                reply = await self._reply(request, stack)
+            except UpstreamUnreachable as exc:
+                pause = retry.pause(attempt)
+                log.info("%s; trying again in %.1f s", exc.message, pause)
+            else:
+                wanted = retry.pause_after(reply.status, reply.headers, attempt)
+                if wanted is None:
+                    return reply
+                pause = wanted
+                reply.close()
+                log.info("upstream answered %d; trying again in %.1f s", reply.status, pause)
+            await asyncio.sleep(pause * self._jitter())
+        return await self._reply(request, stack)
 
     async def _reply(self, request: UpstreamRequest, stack: AsyncExitStack) -> HTTPReply:
         credential = await self._chain.credential()

@@ -67,7 +67,7 @@ def _with_models(play: Play) -> Play:
 @asynccontextmanager
 async def _serve(play: Play = empty, *, credential: bool = True, **settings: object) -> AsyncIterator[Served]:
     async with raw_server(_with_models(play)) as upstream:
-        config = load({"base_url": upstream.url, **settings}, {})
+        config = load({"base_url": upstream.url, "retries": 0, **settings}, {})
         environ = {"HOME": os.environ["HOME"], **({"ANTHROPIC_API_KEY": KEY} if credential else {})}
         chain = credential_chain(config, environ)
         backend = AnthropicBackend(config, chain, environ)

@@ -1,5 +1,7 @@
 import asyncio
+import contextlib
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +11,7 @@ from claude_proxy import __version__
 from claude_proxy.config import load
 from claude_proxy.credentials.base import Credential, Finding, Secret, Source
 from claude_proxy.credentials.chain import CredentialChain, credential_chain
-from claude_proxy.errors import InvalidRequest, NoCredential, UpstreamDisconnected, UpstreamRefused
+from claude_proxy.errors import InvalidRequest, NoCredential, UpstreamDisconnected, UpstreamRefused, UpstreamUnreachable
 from claude_proxy.upstream.anthropic import BACKENDS, AnthropicBackend, upstream_headers
 from claude_proxy.upstream.base import UpstreamRequest
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, Play, RawServer, answer, chunk, raw_server
@@ -23,9 +25,9 @@ async def backend(
     play: Play, *, chain: CredentialChain | None = None, **settings: object
 ) -> AsyncIterator[tuple[AnthropicBackend, RawServer]]:
     async with raw_server(play) as upstream:
-        config = load({"base_url": upstream.url, **settings}, {})
+        config = load({"base_url": upstream.url, "retries": 0, **settings}, {})
         environ = {"ANTHROPIC_API_KEY": KEY, "HOME": os.environ["HOME"]}
-        made = AnthropicBackend(config, chain or credential_chain(config, environ), environ)
+        made = AnthropicBackend(config, chain or credential_chain(config, environ), environ, jitter=lambda: 0.0)
         try:
             yield made, upstream
         finally:
@@ -229,6 +231,80 @@ async def test_a_reply_that_is_not_http_is_an_error_and_not_asked_for_again() ->
             async with sender.send(ASK):
                 pass
     assert upstream.connections == 1
+
+
+@pytest.mark.parametrize("status", ["503 Busy", "529 Overloaded"])
+async def test_a_busy_upstream_is_asked_again(status: str) -> None:
+    async def play(peer: Connection) -> None:
+        while True:
+            await peer.request()
+            await peer.send(answer(b"{}", status if len(peer.requests) <= 2 else "200 OK"))
+
+    async with backend(play, retries=2) as (sender, upstream), sender.send(ASK) as reply:
+        assert reply.status == 200
+    assert len(upstream.requests) == 3
+
+
+async def test_the_last_refusal_is_the_reply() -> None:
+    async def play(peer: Connection) -> None:
+        while True:
+            await peer.request()
+            await peer.send(answer(b"busy", "529 Overloaded"))
+
+    async with backend(play, retries=1) as (sender, upstream), sender.send(ASK) as reply:
+        assert (reply.status, await reply.read()) == (529, b"busy")
+    assert len(upstream.requests) == 2
+
+
+async def test_a_client_that_tries_again_by_itself_uses_up_our_retries() -> None:
+    async def play(peer: Connection) -> None:
+        while True:
+            await peer.request()
+            await peer.send(answer(b"busy", "529 Overloaded"))
+
+    tried = UpstreamRequest("POST", "/v1/messages", b"{}", {"x-stainless-retry-count": "1"})
+    async with backend(play, retries=1) as (sender, upstream), sender.send(tried) as reply:
+        assert reply.status == 529
+    assert len(upstream.requests) == 1
+
+
+async def test_an_upstream_that_cannot_be_reached_is_tried_again() -> None:
+    pauses = 0
+
+    def jitter() -> float:
+        nonlocal pauses
+        pauses += 1
+        return 0.0
+
+    environ = {"ANTHROPIC_API_KEY": KEY, "HOME": os.environ["HOME"]}
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as nobody:
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    config = load({"base_url": url, "retries": 2}, {})
+    made = AnthropicBackend(config, credential_chain(config, environ), environ, jitter=jitter)
+    with pytest.raises(UpstreamUnreachable):
+        async with made.send(ASK):
+            pass
+    await made.close()
+    assert pauses == 2
+
+
+async def test_a_client_that_leaves_ends_the_waiting() -> None:
+    asked = asyncio.Event()
+
+    async def play(peer: Connection) -> None:
+        while True:
+            await peer.request()
+            await peer.send(answer(b"busy", "529 Overloaded", b"retry-after: 8"))
+            asked.set()
+
+    async with backend(play, retries=1) as (sender, upstream):
+        sender._jitter = lambda: 1000.0
+        waiting = asyncio.create_task(sender.send(ASK).__aenter__())
+        await asked.wait()
+        waiting.cancel()
+        await asyncio.wait([waiting], timeout=5)
+        assert waiting.cancelled()
+    assert len(upstream.requests) == 1
 
 
 @pytest.mark.parametrize("path", ["/v2/messages", "/v1/messages?a b", "/v1/messages?\u00e4", "/v1/messages?a\r\nb: c"])

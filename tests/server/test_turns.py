@@ -1,0 +1,83 @@
+import asyncio
+
+import pytest
+
+from claude_proxy.server.turns import TooBusy, Turns
+from tests.server.conftest import Serve
+from tests.support.raw import Connection, answer
+
+
+async def test_who_waits_longest_is_next() -> None:
+    turns, order = Turns(1), list[int]()
+
+    async def run(number: int) -> None:
+        async with turns.turn():
+            order.append(number)
+            await asyncio.sleep(0)
+
+    first, second = asyncio.create_task(run(1)), asyncio.create_task(run(2))
+    await asyncio.gather(first, second)
+    assert order == [1, 2]
+
+
+async def test_beyond_the_queue_is_a_429_at_once_and_a_place_that_is_left_is_taken() -> None:
+    turns, leave = Turns(2), asyncio.Event()
+    running = 0
+
+    async def run() -> None:
+        nonlocal running
+        async with turns.turn():
+            running += 1
+            await leave.wait()
+
+    tasks = [asyncio.create_task(run()) for _ in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooBusy) as caught:
+        await run()
+    assert (caught.value.status, caught.value.headers["retry-after"], running) == (429, "1", 2)
+    leave.set()
+    await asyncio.gather(*tasks)
+    assert running == 4
+
+
+async def test_one_who_gives_up_waiting_leaves_no_hole() -> None:
+    turns = Turns(1)
+
+    async def run() -> None:
+        async with turns.turn():
+            pass
+
+    async with turns.turn():
+        waiting = asyncio.create_task(run())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    await asyncio.wait_for(run(), 5)
+
+
+async def test_without_a_limit_nobody_waits() -> None:
+    turns = Turns(0)
+    async with turns.turn(), turns.turn(), turns.turn():
+        pass
+
+
+async def test_requests_beyond_the_limit_wait_and_those_beyond_the_queue_are_told_when_to_come_back(
+    serve: Serve,
+) -> None:
+    go_on = asyncio.Event()
+
+    async def play(peer: Connection) -> None:
+        while True:
+            await peer.request()
+            await go_on.wait()
+            await peer.send(answer(b"{}", "200 OK", b"content-type: application/json"))
+
+    async with serve(play, max_concurrency=2) as served:
+        asked = [asyncio.create_task(served.client.post("/v1/messages", data=b"{}").__aenter__()) for _ in range(5)]
+        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        refused = done.pop().result()
+        assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+        assert (await served.client.get("/openai/v1/models")).status == 200
+        assert len(served.sent()) == 2
+        go_on.set()
+        assert sorted([(await each).status for each in asked]) == [200, 200, 200, 200, 429]

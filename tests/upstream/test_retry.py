@@ -1,0 +1,41 @@
+from collections.abc import Mapping
+
+import pytest
+
+from claude_proxy.upstream.retry import LONGEST_PAUSE, budget, pause, pause_after
+
+
+@pytest.mark.parametrize(
+    ("headers", "left"),
+    [({}, 2), ({"X-Stainless-Retry-Count": "0"}, 2), ({"x-stainless-retry-count": "1"}, 1),
+     ({"x-stainless-retry-count": "7"}, 0), ({"x-stainless-retry-count": "x"}, 2)],
+)  # fmt: skip
+def test_the_clients_own_retries_count(headers: Mapping[str, str], left: int) -> None:
+    assert budget(2, headers) == left
+
+
+def test_pauses_grow_to_a_bound() -> None:
+    assert [pause(attempt) for attempt in range(6)] == [0.5, 1, 2, 4, 8, 8]
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 408, 413, 500, 502, 504])
+def test_what_would_fail_again_is_not_tried_again(status: int) -> None:
+    assert pause_after(status, {"retry-after": "1"}, 0) is None
+
+
+@pytest.mark.parametrize("status", [503, 529])
+def test_a_busy_upstream_is_tried_again(status: int) -> None:
+    assert pause_after(status, {}, 0) == 0.5
+    assert pause_after(status, {"retry-after": "3"}, 0) == 3
+    assert pause_after(status, {"retry-after-ms": "250", "retry-after": "3"}, 0) == 0.25
+    assert pause_after(status, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, 1) == 1
+
+
+def test_a_rate_limit_is_waited_for_only_when_it_says_how_long_and_that_is_short() -> None:
+    assert pause_after(429, {}, 0) is None
+    assert pause_after(429, {"retry-after": "2"}, 0) == 2
+    assert pause_after(429, {"retry-after": str(LONGEST_PAUSE + 1)}, 0) is None
+
+
+def test_upstreams_word_comes_first() -> None:
+    assert pause_after(529, {"x-should-retry": "false", "retry-after": "1"}, 0) is None
