@@ -121,6 +121,7 @@ async def _streamed(
     streams = [
         StreamTranslator(ask.translation.reply, created=created, index=index, id_=id_) for index in range(len(replies))
     ]
+    ended: list[Reply] = []  # stays empty when the stream breaks, which `open_stream` has told by then
     async with open_stream(request, headers) as client:
         pairs = zip(replies, streams, strict=True)
         ended = await _gathered([_read(ask, reply, stream, stack, client) for reply, stream in pairs])
