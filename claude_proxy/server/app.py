@@ -13,6 +13,7 @@ from claude_proxy.server.catalog import Catalog
 from claude_proxy.server.chat import chat_completions
 from claude_proxy.server.exchange import STATE, Dialect, State
 from claude_proxy.server.guard import POLICY, REFUSING, Policy, expect, guard
+from claude_proxy.server.key import read_key
 from claude_proxy.server.replies import add_headers, replies
 from claude_proxy.server.turns import TURNS, Turns, in_turn
 from claude_proxy.server.unsupported import UNSUPPORTED, unsupported
@@ -52,7 +53,7 @@ OWN_ROUTES: tuple[Route, ...] = (
 def proxy_app(config: Config, backend: Backend, chain: CredentialChain, *, nonce: str | None = None) -> web.Application:
     """The whole HTTP surface. Closing `backend` is up to whoever made it."""
     app = web.Application(middlewares=[replies, guard, in_turn], client_max_size=config.max_body + 1)
-    app[POLICY] = Policy.of(config)
+    app[POLICY] = Policy.of(config, read_key(config.api_key_file))
     app[REFUSING] = frozenset(route.handler for route in ROUTES if route.method == "*")
     app[TURNS] = Turns(config.max_concurrency)
     app[STATE] = State(config, backend, chain, Catalog(backend, config.models_ttl), nonce)

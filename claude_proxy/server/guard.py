@@ -7,9 +7,10 @@ to another origin without asking first, and asking is answered for configured or
 """
 
 import asyncio
+import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion10, HttpVersion11, web
@@ -17,7 +18,14 @@ from aiohttp.typedefs import Handler
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from claude_proxy.config import Config
-from claude_proxy.errors import Forbidden, InvalidRequest, PayloadTooLarge, ProxyError, UnsupportedMediaType
+from claude_proxy.errors import (
+    Forbidden,
+    InvalidRequest,
+    PayloadTooLarge,
+    ProxyError,
+    Unauthorized,
+    UnsupportedMediaType,
+)
 
 Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 
@@ -45,14 +53,16 @@ class Policy:
     hosts: frozenset[str]
     origins: frozenset[str]
     max_body: int
+    key: bytes | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, config: Config) -> "Policy":
+    def of(cls, config: Config, key: bytes | None = None) -> "Policy":
         origins = (_origin(text) for text in config.allowed_origins)
         return cls(
             hosts=LOCAL_HOSTS | {host.lower() for host in config.allowed_hosts},
             origins=frozenset(origin for origin in origins if origin is not None),
             max_body=config.max_body,
+            key=key,
         )
 
     def allows_origin(self, origin: str) -> bool:
@@ -64,6 +74,7 @@ def refusal(method: str, target: str, headers: Headers, policy: Policy) -> Proxy
     return (
         _host_refusal(target, headers, policy)
         or _page_refusal(headers, policy)
+        or _key_refusal(method, target, headers, policy)
         or _body_refusal(method, headers, policy)
     )
 
@@ -96,6 +107,17 @@ def _page_refusal(headers: Headers, policy: Policy) -> ProxyError | None:
     if not origins and any(site.lower() not in ("none", "same-origin") for site in sites):
         return Forbidden("requests that a web page caused are refused", code="forbidden_site")
     return None
+
+
+def _key_refusal(method: str, target: str, headers: Headers, policy: Policy) -> ProxyError | None:
+    # Health is for whoever starts and watches the process; a browser asks its preflight without the key.
+    if policy.key is None or target == "/health" or (method == "OPTIONS" and "Origin" in headers):
+        return None
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    given = token.strip() if scheme.lower() == "bearer" else headers.get("X-Api-Key", "")
+    if hmac.compare_digest(given.encode("utf-8", "surrogateescape"), policy.key):
+        return None
+    return Unauthorized("Incorrect API key provided", code="invalid_api_key", hint="it stands in `api_key_file`")
 
 
 def _body_refusal(method: str, headers: Headers, policy: Policy) -> ProxyError | None:

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 from multidict import CIMultiDict
 
 from claude_proxy.config import Config
-from claude_proxy.errors import Forbidden, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from claude_proxy.errors import Forbidden, InvalidRequest, PayloadTooLarge, Unauthorized, UnsupportedMediaType
 from claude_proxy.server.guard import Policy, refusal
 from tests.server.conftest import Serve
 from tests.support.raw import told
@@ -133,6 +135,41 @@ def test_a_declared_length_above_the_bound_is_refused() -> None:
     assert isinstance(asked(JSON, ("Content-Length", "9" * 5000)), PayloadTooLarge)
 
 
+KEYED = Policy.of(Config(), b"the-key-of-this-user")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [("Authorization", "Bearer the-key-of-this-user"), ("authorization", "bearer  the-key-of-this-user"),
+     ("X-Api-Key", "the-key-of-this-user")],
+)  # fmt: skip
+def test_the_key_opens_the_door(header: tuple[str, str]) -> None:
+    assert asked(JSON, header, policy=KEYED) is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[], [("Authorization", "")], [("Authorization", "Bearer ")], [("Authorization", "Bearer the-key-of-this-use")],
+     [("Authorization", "Bearer the-key-of-this-user2")], [("Authorization", "Basic the-key-of-this-user")],
+     [("Authorization", "the-key-of-this-user")], [("X-Api-Key", "sk-any")], [("X-Api-Key", "\udcff")],
+     [("Authorization", "Bearer sk-any"), ("X-Api-Key", "the-key-of-this-user")], [("X-Api-Key", "")]],
+)  # fmt: skip
+def test_without_the_key_every_request_hears_the_same(headers: list[tuple[str, str]]) -> None:
+    refused = asked(JSON, *headers, policy=KEYED)
+    assert isinstance(refused, Unauthorized)
+    assert (refused.status, refused.code, refused.message) == (401, "invalid_api_key", "Incorrect API key provided")
+
+
+def test_the_key_is_never_shown() -> None:
+    assert "the-key" not in repr(KEYED)
+
+
+def test_health_needs_no_key_and_status_does() -> None:
+    assert asked(method="GET", target="/health", policy=KEYED) is None
+    assert asked(method="GET", target="/status", policy=KEYED) is not None
+    assert asked(method="GET", target="/health?x=/status", policy=KEYED) is not None
+
+
 # ----------------------------------------------------------------------------------------------- over a socket
 
 ROUTES = [
@@ -230,4 +267,18 @@ async def test_a_body_with_broken_chunks_is_refused(serve: Serve) -> None:
     async with serve() as served:
         reply = await told(served.url, head + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n")
     assert reply == b"" or reply.startswith(b"HTTP/1.")
+    assert served.sent() == []
+
+
+async def test_with_a_key_configured_no_route_answers_without_it(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    async with serve(api_key_file=str(file)) as served:
+        for path in (*ROUTES, "/openai/v1/models/x"):
+            for method in ("GET", "POST", "OPTIONS", "DELETE"):
+                async with served.client.request(method, path) as reply:
+                    assert reply.status == 401 or path == "/health"
+        key = file.read_text().strip()
+        reply = await served.client.get("/status", headers={"Authorization": f"Bearer {key}"})
+        assert reply.status == 200
+        assert key not in await reply.text()
     assert served.sent() == []

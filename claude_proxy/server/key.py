@@ -1,0 +1,50 @@
+"""The key that every request must carry, when a file for it is configured."""
+
+import logging
+import os
+import secrets
+from pathlib import Path
+
+from claude_proxy.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+SHORTEST = 16  # characters; one made here has 43 and 256 bits
+_OTHERS = 0o077
+
+
+def read_key(file: str) -> bytes | None:
+    """The key in `file`, which is made with a new one when it is not there; None when no file is configured.
+
+    Raises ConfigError when the file cannot be read, when others can read it, or when the key is too short.
+    """
+    if not file:
+        return None
+    path = Path(file).expanduser()
+    try:
+        try:
+            key = _read(path)
+        except FileNotFoundError:
+            key = _made(path)
+    except OSError as exc:
+        raise ConfigError(f"api_key_file {path} cannot be used: {exc.strerror}") from exc
+    if len(key) < SHORTEST:
+        raise ConfigError(f"the key in {path} is shorter than {SHORTEST} characters")
+    return key
+
+
+def _read(path: Path) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as opened:
+        about = os.fstat(opened.fileno())
+        if about.st_mode & _OTHERS or about.st_uid not in (os.getuid(), 0):
+            raise ConfigError(f"others can read or change {path}", hint=f"chmod 600 {path}")
+        return opened.read(4096).strip()
+
+
+def _made(path: Path) -> bytes:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = secrets.token_urlsafe(32).encode()
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as made:
+        made.write(key + b"\n")
+    log.info("wrote a new key to %s: clients send it as their API key", path)
+    return key
