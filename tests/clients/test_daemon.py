@@ -162,6 +162,32 @@ async def test_a_broken_answer_never_looks_whole(http: aiohttp.ClientSession, da
     assert not [choice for frame in frames[:-1] for choice in frame["choices"] if choice["finish_reason"]]
 
 
+@pytest.mark.parametrize("where", ["user", "tool result", "arguments", "description", "schema"])
+async def test_half_a_character_anywhere_is_no_reason_to_refuse(
+    http: aiohttp.ClientSession, daemon: Daemon, where: str
+):
+    """JavaScript clients cut strings in two within a character; JSON can say the half, Unicode cannot."""
+    half = {place: "cut \ud83d" if place == where else "whole" for place in ("user", "tool result", "arguments")}
+    call = {
+        "id": "t",
+        "type": "function",
+        "function": {"name": "add", "arguments": json.dumps({"a": half["arguments"]})},
+    }
+    described = "cut \ud83d" if where == "description" else "whole"
+    schema = {"type": "object", "title": "cut \ud83d" if where == "schema" else "whole"}
+    body = {
+        "model": MODEL,
+        "tools": [{"type": "function", "function": {"name": "add", "description": described, "parameters": schema}}],
+        "messages": [
+            {"role": "user", "content": half["user"]},
+            {"role": "assistant", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "t", "content": half["tool result"]},
+        ],
+    }
+    status, answer = await folded(http, daemon.openai, body)
+    assert status == 200, answer
+
+
 class Upstream:
     """Begins every reply and never ends it; knows how many are open."""
 
