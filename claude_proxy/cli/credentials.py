@@ -117,8 +117,10 @@ def _show(survey: _Survey) -> None:
     for finding in survey.findings:
         if finding.hint and not survey.error:
             output.say(f"{finding.source}: {finding.hint}")
-    if survey.credential and (note := terms_note(survey.credential)):
-        output.say(note)
+    if survey.credential:
+        output.say(f"in use: {survey.credential.source}, the first of these that can be used")
+        if note := terms_note(survey.credential):
+            output.say(note)
 
 
 def _state(finding: Finding, survey: _Survey) -> str:

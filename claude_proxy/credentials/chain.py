@@ -24,9 +24,8 @@ from claude_proxy.credentials.console_key import ConsoleKey
 from claude_proxy.credentials.environment import EnvironmentVariable
 from claude_proxy.credentials.headers import may_go_to
 from claude_proxy.credentials.profile import Profile
-from claude_proxy.credentials.renewal import Renewal
 from claude_proxy.credentials.simulated import SimulatorKey
-from claude_proxy.credentials.stored_login import StoredLogin
+from claude_proxy.credentials.stored_login import StoredLogin, cli_renewal
 from claude_proxy.credentials.system_keyring import SystemKeyring
 from claude_proxy.errors import CredentialError, CredentialUnusable, NoCredential
 
@@ -50,9 +49,6 @@ class Surroundings:
     home: Path
     places: CliPlaces
 
-    def renewal(self, *command: str) -> Renewal:
-        return Renewal(command, self.places.login_file, self.environ, self.home)
-
 
 # The order in which sources are asked: a key given to this program, then the Claude CLI's own order.
 SOURCES: tuple[Callable[[Surroundings], Source], ...] = (
@@ -62,7 +58,7 @@ SOURCES: tuple[Callable[[Surroundings], Source], ...] = (
     lambda here: ApiKeyHelper(here.places, here.environ, here.home),
     lambda here: EnvironmentVariable("CLAUDE_CODE_OAUTH_TOKEN", "oauth", here.environ),
     lambda here: Profile("oidc_federation", here.environ, here.home),
-    lambda here: StoredLogin(here.places, renewal=here.renewal("claude", "auth", "status")),
+    lambda here: StoredLogin(here.places, renewal=cli_renewal(here.places, here.environ, here.home)),
     lambda here: ConsoleKey(here.places),
     # After both: the CLI uses a person's profile only where it has no login of its own.
     lambda here: Profile("user_oauth", here.environ, here.home),

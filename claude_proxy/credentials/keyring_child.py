@@ -75,8 +75,7 @@ def _is_locked(backend: object) -> bool:
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "alarm"):
-        signal.alarm(_DEADLINE)
+    signal.alarm(_DEADLINE)
     try:
         answer = main(*sys.argv[1:])
     except Exception as exc:  # noqa: BLE001 - a third party's backend may raise anything; its name is enough

@@ -113,7 +113,14 @@ class Profile(Source):
     def renew(self, credential: Credential) -> str | None:
         """Let `ant` print a token, which it renews first if need be, and stores."""
         store = profile_places(self._environ, self._home).credentials
-        renewal = Renewal(COMMAND, store, self._environ, self._home, keep=(*PROGRAM_VARIABLES, *_FEDERATION_VARIABLES))
+        renewal = Renewal(
+            COMMAND[0],
+            [COMMAND[1:]],
+            store,
+            self._environ,
+            self._home,
+            keep=(*PROGRAM_VARIABLES, *_FEDERATION_VARIABLES),
+        )
         return renewal.run(lambda: self.look().credential != credential)
 
     def _read(self, places: ProfilePlaces, config: Mapping[str, object], kept: Mapping[str, object]) -> Finding:

@@ -28,32 +28,32 @@ _QUIET = {"DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"
 
 
 class Renewal:
-    """One program that renews what lies in `store`."""
+    """One program that renews what lies in `store`, when it is called with each of `calls` in turn."""
 
     def __init__(
         self,
-        command: Sequence[str],
+        program: str,
+        calls: Sequence[Sequence[str]],
         store: Path,
         environ: Mapping[str, str],
         home: Path,
         *,
         keep: tuple[str, ...] = (),
     ) -> None:
-        self._command = tuple(command)
+        self._program = program
+        self._calls = calls
         self._store = store
-        self._environ = environ
+        self._environ = {"HOME": str(home), **without_secrets(environ, keep), **_QUIET}
         self._home = home
-        self._keep = keep
 
     def run(self, is_done: Callable[[], bool]) -> str | None:
-        """Have the program run unless `is_done` by then; None, or why it did not. Blocks up to DEADLINE seconds.
+        """Call the program until `is_done`; None, or why it could not be called. Blocks up to DEADLINE seconds.
 
-        That it ran is no promise that it renewed anything: look again.
+        None is no promise that anything was renewed: look again.
         """
-        name = self._command[0]
-        program = find_program(name, self._environ, self._home)
+        program = find_program(self._program, self._environ, self._home)
         if program is None:
-            return f"the program `{name}`, which could renew it, was not found"
+            return f"the program `{self._program}`, which could renew it, was not found"
         end = time.monotonic() + DEADLINE
         try:
             lock = self._open_lock()
@@ -62,36 +62,34 @@ class Renewal:
         if not _taken(lock, end):
             os.close(lock)
             return None if is_done() else "another process has not finished renewing it"
-        if is_done():
-            _release(lock)
-            return None
-        return self._run(program, lock, end)
-
-    def _run(self, program: Path, lock: int, end: float) -> str | None:
-        _log.info("renewing a login: %s", " ".join(self._command))
-        environ = {"HOME": str(self._home), **without_secrets(self._environ, self._keep), **_QUIET}
-        try:
-            process = subprocess.Popen(  # noqa: S603 - the user's own program, its arguments a list
-                [program, *self._command[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environ,
-                cwd=self._home,  # not where the user happens to stand: a project has settings of its own
-                start_new_session=True,  # a Ctrl-C is meant for us
-                pass_fds=(lock,),
-            )
-        except OSError as exc:
-            _release(lock)
-            return f"{program} could not be run: {exc.strerror}"
-        try:
-            code = process.wait(max(0.0, end - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            threading.Thread(target=_see_off, args=(process, lock), name="renewal", daemon=True).start()
-            return f"`{' '.join(self._command)}` did not finish within {DEADLINE:g} s"
+        for call in self._calls:
+            if is_done():  # by somebody else, or by the call before
+                break
+            try:
+                process = self._start(program, call, lock)
+            except OSError as exc:
+                _release(lock)
+                return f"{program} could not be run: {exc.strerror}"
+            try:
+                process.wait(max(0.0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                threading.Thread(target=_see_off, args=(process, lock), name="renewal", daemon=True).start()
+                return f"`{' '.join((self._program, *call))}` did not finish within {DEADLINE:g} s"
         _release(lock)
-        _log.debug("%s ended with exit code %s", self._command[0], code)
         return None
+
+    def _start(self, program: Path, call: Sequence[str], lock: int) -> subprocess.Popen[bytes]:
+        _log.info("renewing a login: %s %s", self._program, " ".join(call))
+        return subprocess.Popen(  # noqa: S603 - the user's own program, its arguments a list
+            [program, *call],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self._environ,
+            cwd=self._home,  # not where the user happens to stand: a project has settings of its own
+            start_new_session=True,  # a Ctrl-C is meant for us
+            pass_fds=(lock,),
+        )
 
     def _open_lock(self) -> int:
         """The directory of the store, to be locked as it is: no file of ours has to lie beside somebody's logins."""

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-KILLS = int(os.environ.get("KILLS", "120"))  # more by hand: KILLS=2000 pytest …
+KILLS = int(os.environ.get("KILLS", "60"))  # more by hand: KILLS=2000 pytest …
 
 # Plays the Claude CLI: writes the next login, as the CLI does, and notes what it wrote. Each login is about to
 # expire, so that every look asks for the next one.
@@ -24,8 +24,7 @@ NURSERY = """if True:
     from claude_proxy.credentials import cli_keyrings
     from claude_proxy.credentials.chain import CredentialChain
     from claude_proxy.credentials.cli_places import cli_places
-    from claude_proxy.credentials.renewal import Renewal
-    from claude_proxy.credentials.stored_login import StoredLogin
+    from claude_proxy.credentials.stored_login import StoredLogin, cli_renewal
     from claude_proxy.errors import CredentialError
 
     home, kills = pathlib.Path(os.environ["HOME"]), int(sys.argv[1])
@@ -33,7 +32,7 @@ NURSERY = """if True:
 
     async def ask():
         while True:
-            renewal = Renewal(["claude", "auth", "status"], places.login_file, os.environ, home)
+            renewal = cli_renewal(places, os.environ, home)
             try:
                 await CredentialChain([StoredLogin(places, renewal=renewal)], config.Config()).credential()
             except CredentialError:

@@ -107,6 +107,17 @@ async def test_a_login_that_has_run_out_or_soon_will_is_renewed_by_the_cli(login
     assert login.status()["loggedIn"]
 
 
+async def test_it_is_renewed_each_time_in_a_home_that_the_cli_knows(login):
+    # By then `auth status` has less to do, and often ends before its renewal has begun.
+    login.status()
+    chain = login.chain()
+    for _ in range(4):
+        login.expires_in(-AN_HOUR)
+        old = login.stored()["accessToken"]
+        assert await text(chain) == login.stored()["accessToken"] != old
+    assert (login.endpoint.refreshes, login.endpoint.double_uses) == (4, 0)
+
+
 async def test_a_login_that_lasts_is_not_renewed(login):
     login.expires_in(AN_HOUR)
     assert await text(login.chain()) == login.stored()["accessToken"]

@@ -28,7 +28,7 @@ def renews(executable, store, tmp_path):
     def make(text: str, **environ: str) -> Renewal:
         executable("renewer", f"#!/bin/sh\n{text}\n", tmp_path / "bin")
         variables = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "HOME": str(tmp_path), **environ}
-        return Renewal(["renewer", "auth", "status"], store, variables, tmp_path)
+        return Renewal("renewer", [["auth", "status"]], store, variables, tmp_path)
 
     return make
 
@@ -74,6 +74,13 @@ def test_it_hears_nothing_and_knows_no_account_but_its_own(renews, store):
     assert seen.endswith(f"{store.parent.parent}\n")
 
 
+def test_calls_follow_each_other_until_it_is_done(renews, store):
+    program = renews(f'echo "$@" >> {store}')
+    program._calls = [["first"], ["second"], ["third"]]
+    assert program.run(lambda: store.exists() and "second" in store.read_text()) is None
+    assert store.read_text() == "first\nsecond\n"
+
+
 def test_nothing_lies_beside_the_store_afterwards(renews, store):
     renews("exit 1").run(never)
     assert list(store.parent.iterdir()) == []
@@ -86,7 +93,7 @@ def test_what_is_done_already_is_not_done_again(renews, store):
 
 
 def test_a_program_that_is_not_there_is_named(store, tmp_path):
-    problem = Renewal(["made-up-program"], store, {"PATH": "/nowhere"}, tmp_path).run(never)
+    problem = Renewal("made-up-program", [[]], store, {"PATH": "/nowhere"}, tmp_path).run(never)
     assert problem == "the program `made-up-program`, which could renew it, was not found"
 
 
@@ -99,7 +106,7 @@ def test_a_program_that_cannot_run_is_reported(renews, tmp_path, store):
 
 def test_without_a_home_there_is_no_renewal(executable, tmp_path):
     executable("renewer", "#!/bin/sh\n", tmp_path)
-    problem = Renewal(["renewer"], tmp_path / "a/b", {"PATH": str(tmp_path)}, tmp_path / "gone").run(never)
+    problem = Renewal("renewer", [[]], tmp_path / "a/b", {"PATH": str(tmp_path)}, tmp_path / "gone").run(never)
     assert "could not be opened" in (problem or "")
 
 
@@ -157,7 +164,7 @@ def test_the_lock_outlives_the_process_that_took_it(renews, store, tmp_path, exe
     renews(f"touch {tmp_path}/started; while [ ! -e {go} ]; do sleep 0.02; done")
     program = (
         "import pathlib; from claude_proxy.credentials.renewal import Renewal;"
-        f"Renewal(['renewer'], pathlib.Path({str(store)!r}), {{'PATH': {f'{tmp_path}/bin:/usr/bin:/bin'!r}}},"
+        f"Renewal('renewer', [[]], pathlib.Path({str(store)!r}), {{'PATH': {f'{tmp_path}/bin:/usr/bin:/bin'!r}}},"
         f" pathlib.Path({str(tmp_path)!r})).run(lambda: False)"
     )
     ours = subprocess.Popen([sys.executable, "-c", program])

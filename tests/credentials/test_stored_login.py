@@ -191,3 +191,10 @@ def test_an_expiry_is_understood_in_any_unit_or_unknown(value, seconds):
 def test_a_mac_has_two_stores_and_others_one(cli):
     assert [type(each) for each in cli_stores(cli.places, "darwin")] == [CliKeychain, CliFileKeyring]
     assert [type(each) for each in cli_stores(cli.places, "linux")] == [CliFileKeyring]
+
+
+def test_without_its_owners_program_it_is_not_renewed(cli):
+    cli.log_in(SECRET)
+    source = StoredLogin(cli.places)
+    assert not source.can_renew(found(source))
+    assert source.renew(found(source)) == "it cannot be renewed"
