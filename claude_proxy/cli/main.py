@@ -11,6 +11,7 @@ import sys
 from typing import NamedTuple, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from claude_proxy import __version__
 from claude_proxy.cli import output
@@ -40,13 +41,18 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "service": Entry("service:service", "Install the daemon as a user service (systemd, launchd)."),
     },
     "Using it": {
+        "models": Entry("models:models", "List the models that can be used."),
         "explain": Entry("explain:explain", "Show what a request becomes, and why; nothing is sent."),
+        "ask": Entry("ask:ask", "Ask one question through the daemon."),
+        "run": Entry("run:run", "Run a command whose OpenAI client talks to the daemon."),
         "env": Entry("env:env", "Print the variables that point OpenAI clients at the daemon."),
     },
     "Setting up": {
         "credentials": Entry("credentials:credentials", "Show where a credential is looked for, and which is used."),
         "config": Entry("config:config", "Show every setting, its value, and where that came from."),
+        "doctor": Entry("doctor:doctor", "Check everything from the port to the account."),
         "simulator": Entry("simulator:simulator", "Run the simulated Messages API: no account, no cost."),
+        "completion": Entry("completion:completion", "Print the completion script of a shell."),
     },
 }
 _ENTRIES = {name: entry for section in COMMANDS.values() for name, entry in section.items()}
@@ -76,6 +82,12 @@ class LazyGroup(click.Group):
                 f"no such command: {args[0]}" + (f"; did you mean `{close[0]}`?" if close else ""), ctx
             )
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in _ENTRIES if name.startswith(incomplete) and not incomplete.startswith("-")]
+        if names:
+            return [CompletionItem(name, help=_ENTRIES[name].help) for name in names]
+        return click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, section in COMMANDS.items():

@@ -4,6 +4,7 @@ import os
 
 import click
 
+from claude_proxy.cli import output
 from claude_proxy.cli.service import refreshed
 from claude_proxy.cli.settings import flags_of, load, settings
 from claude_proxy.cli.start import bring_up, supervised
@@ -27,6 +28,8 @@ def restart(config: Config) -> None:
         stopped(places)
         if service:
             refreshed(service, places)
-            supervised(service, config, places)
+            up = supervised(service, config, places)
         else:
-            bring_up(load({**(record.flags if record else {}), **flags_of(config)}), places)
+            up = bring_up(load({**(record.flags if record else {}), **flags_of(config)}), places)
+    for line in up.facts:
+        output.show(line)

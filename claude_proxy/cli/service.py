@@ -39,7 +39,9 @@ def install(*, enable_linger: bool) -> None:
         here.install(wanted)
         for file in here.files(wanted):
             output.say(f"wrote {file}")
-        supervised(here, config, places)
+        up = supervised(here, config, places)
+    for line in up.facts:
+        output.show(line)
     if enable_linger:
         here.run("loginctl", "enable-linger")
     elif here.name == "systemd":

@@ -1,6 +1,7 @@
 """`claude-proxy start`: the daemon in the background, answering before the command returns."""
 
 import os
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -24,31 +25,49 @@ def start(config: Config) -> None:
 
     Starting a running daemon changes nothing. Without a credential nothing is started: `--simulator` needs none.
     """
+    up = running(config)
+    if up.found:
+        output.say(f"claude-proxy is already running (pid {up.found}); `claude-proxy restart` restarts it")
+    for line in up.facts:
+        output.show(line)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A daemon that answers, and what its user should know about it, line by line.
+
+    `found` is the pid of one that was running before.
+    """
+
+    url: str
+    facts: tuple[str, ...]
+    found: int | None = None
+
+
+def running(config: Config) -> Running:
+    """The daemon: the one that runs, or one that is started now."""
     places = paths()
     with process.turn(places):
         if record := process.find(places):
-            output.say(f"claude-proxy is already running (pid {record.pid}); `claude-proxy restart` restarts it")
-            show_address(record)
-        elif service := choice.installed(os.environ):
-            supervised(service, config, places)
-        else:
-            bring_up(config, places)
+            return replace(_running(record), found=record.pid)
+        if service := choice.installed(os.environ):
+            return supervised(service, config, places)
+        return bring_up(config, places)
 
 
-def bring_up(config: Config, places: Paths) -> None:
-    """Start the daemon and say how to use it. Raises before anything is started if it could not serve."""
+def bring_up(config: Config, places: Paths) -> Running:
+    """Start the daemon in the background. Raises before anything is started if it could not serve."""
     credential, note = (SIMULATED, None) if config.simulator else usable_credential(config)
     ports.check_free(config.host, config.port)
     record = background.start(places, arguments=as_arguments(flags_of(config)), environ=os.environ)
     output.say(f"claude-proxy started (pid {record.pid})")
-    show_address(record)
-    output.show(credential)
     if note:
         output.say(note)
+    return _running(record, credential)
 
 
-def supervised(service: Supervisor, config: Config, places: Paths) -> None:
-    """Start the installed service and say how to use it. Its settings are its own: flags do not reach it."""
+def supervised(service: Supervisor, config: Config, places: Paths) -> Running:
+    """Start the installed service. Its settings are its own: flags do not reach it."""
     if given := flags_of(config):
         raise ServiceError(
             f"{service.name} runs the daemon, and flags do not reach it: {', '.join(as_arguments(given))}",
@@ -57,26 +76,24 @@ def supervised(service: Supervisor, config: Config, places: Paths) -> None:
     service.start()
     record = background.answering(places)
     output.say(f"claude-proxy started by {service.name} (pid {record.pid})")
-    show_address(record)
-    _show_answer(probe.get_json(record.url or "", "/status") or {})
+    return _running(record, *_told(probe.get_json(record.url or "", "/status") or {}))
 
 
-def _show_answer(status: dict[str, Any]) -> None:
+def _running(record: process.Record, *facts: str) -> Running:
+    url = openai_url(record.url or "")
+    client = f"client: OPENAI_BASE_URL={url} OPENAI_API_KEY={DUMMY_KEY} (any key will do)"
+    return Running(record.url or "", (f"base URL: {url}", client, *facts))
+
+
+def _told(status: dict[str, Any]) -> list[str]:
     """The credential in force, as the daemon itself tells: its environment is not that of this shell."""
     credential = status.get("credential") or {}
     if (status.get("upstream") or {}).get("simulator"):
-        output.show(SIMULATED)
-    elif credential.get("found"):
-        output.show(f"credential: {credential.get('source')} ({KINDS.get(str(credential.get('kind')), '')})")
-    else:
-        output.warn(f"no answer will come yet: {credential.get('message')}; {credential.get('hint')}")
-
-
-def show_address(record: process.Record) -> None:
-    """What to set in a client."""
-    url = openai_url(record.url or "")
-    output.show(f"base URL: {url}")
-    output.show(f"client: OPENAI_BASE_URL={url} OPENAI_API_KEY={DUMMY_KEY} (any key will do)")
+        return [SIMULATED]
+    if credential.get("found"):
+        return [f"credential: {credential.get('source')} ({KINDS.get(str(credential.get('kind')), '')})"]
+    output.warn(f"no answer will come yet: {credential.get('message')}; {credential.get('hint')}")
+    return []
 
 
 def usable_credential(config: Config) -> tuple[str, str | None]:
