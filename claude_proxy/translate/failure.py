@@ -27,6 +27,7 @@ _STATUS_OF_TYPE = {
     "overloaded_error": 529,
 }
 _TOO_LONG = ("prompt is too long", "exceed context limit", "exceeds the context window")
+_OVERFLOW = re.compile(r"prompt is too long: \d+ tokens > (\d+) maximum")
 _BROKE = ("credit balance is too low",)
 _BAD_IMAGE = ("Could not process image",)
 _SPENT = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
@@ -87,6 +88,9 @@ def _mapped(  # noqa: C901, PLR0912 - a table of statuses, one line each
         return refused(403, "permission_error", "permission_denied", hint=_KEY_HINT)
     match status:
         case 400 if any(words in low for words in _TOO_LONG):
+            if found := _OVERFLOW.search(message):
+                # LiteLLM, and so aider, knows an overflow by OpenAI's sentence alone.
+                message = f"This model's maximum context length is {found[1]} tokens. {message}"
             return refused(400, "invalid_request_error", "context_length_exceeded", param="messages")
         case 400 if code == "image_dimensions_too_large" or any(words in message for words in _BAD_IMAGE):
             place = _place(message) or "messages"
@@ -97,6 +101,8 @@ def _mapped(  # noqa: C901, PLR0912 - a table of statuses, one line each
             hint = _LOGIN_HINT if "revoked" in low else None
             return refused(403, "permission_error", code or "permission_denied", hint=hint)
         case 404 if low.startswith("model"):
+            if name := message.partition("model: ")[2]:  # all that upstream says; some clients show nothing else
+                message = f"The model `{name}` does not exist or you do not have access to it."
             return refused(404, "invalid_request_error", "model_not_found", param="model")
         case 404:
             return refused(404, "invalid_request_error", "not_found")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.components import CLIENTS
-from tests.support.daemon import daemon
+from tests.support.daemon import Daemon
 
 HERE = Path(__file__).parent
 
@@ -45,18 +45,21 @@ async def run(command: list[str], url: str) -> None:
 @pytest.mark.parametrize(
     ("library", "environment", "warned"),
     [
-        ("openai", "openai2", {"tool_choice"}),
-        ("openai", "openai3", {"tool_choice"}),
-        ("instructor", "openai2", {"tool_choice"}),
-        ("langchain", "openai3", {"temperature", "tool_choice", "top_p"}),
-        ("pydantic_ai", "openai3", {"tool_choice"}),
+        pytest.param("openai", "openai2", {"tool_choice"}, id="openai-2"),
+        pytest.param("openai", "openai3", {"tool_choice"}, id="openai-3"),
+        pytest.param("instructor", "openai2", {"tool_choice"}, id="instructor"),
+        pytest.param("langchain", "openai3", {"temperature", "tool_choice", "top_p"}, id="langchain"),
+        pytest.param("litellm", "openai2", {"temperature", "tool_choice"}, id="litellm"),
+        pytest.param("llama_index", "openai2", {"temperature", "tool_choice"}, id="llama_index"),
+        pytest.param("llm", "openai3", {"temperature"}, id="llm"),
+        pytest.param("openai_agents", "openai3", {"tool_choice"}, id="openai_agents"),
+        pytest.param("pydantic_ai", "openai3", {"tool_choice"}, id="pydantic_ai"),
     ],
 )
 async def test_a_library_gets_all_it_asks_for(
-    library: str, environment: str, warned: set[str], caplog: pytest.LogCaptureFixture
+    library: str, environment: str, warned: set[str], daemon: Daemon, caplog: pytest.LogCaptureFixture
 ):
     """`warned` are the parameters it sends that are known to have no effect with some model."""
-    async with daemon() as served:
-        await run([str(CLIENTS / environment / "bin/python"), str(HERE / f"with_{library}.py")], served.openai)
+    await run([str(CLIENTS / environment / "bin/python"), str(HERE / f"with_{library}.py")], daemon.openai)
     warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert {warning.partition(" from ")[0] for warning in warnings} == warned, warnings

@@ -9,11 +9,11 @@ from checks import (
     DRAWING,
     NOBODY,
     Drawing,
+    get_weather,
     knows_the_weather,
     raises,
     run,
 )
-from checks import get_weather as weather
 from pydantic_ai import Agent, ModelHTTPError, NativeOutput, PromptedOutput, ToolOutput
 from pydantic_ai.messages import ThinkingPart
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIChatModelSettings
@@ -48,17 +48,17 @@ async def reasoning(model: str) -> None:
 
 
 async def tool_round_trip(model: str) -> None:
-    result = await agent(model, tools=[weather]).run(ASK_WEATHER)
+    result = await agent(model, tools=[get_weather]).run(ASK_WEATHER)
     assert knows_the_weather(result.output)
     # The whole history once more, thoughts and calls and all.
-    again = await agent(model, tools=[weather]).run("Thank you", message_history=result.all_messages())
+    again = await agent(model, tools=[get_weather]).run("Thank you", message_history=result.all_messages())
     assert "Thank you" in again.output
 
 
 async def tool_round_trip_streamed(model: str) -> None:
     # Text before a call would end a streamed run: to this library it is the answer.
     asked = ASK_WEATHER.replace("/simulate text I will look.\n", "")
-    async with agent(model, tools=[weather]).run_stream(asked) as result:
+    async with agent(model, tools=[get_weather]).run_stream(asked) as result:
         assert knows_the_weather(await result.get_output())
 
 
@@ -82,9 +82,9 @@ async def typed_answer_by_json_mode(model: str) -> None:
 
 async def typed_answer_after_tools(model: str) -> None:
     prompt = f"{ASK_WEATHER}\n/simulate next\n/simulate tool final_result {DRAWING.model_dump_json()}"
-    assert (await agent(model, tools=[weather], output_type=Drawing).run(prompt)).output == DRAWING
+    assert (await agent(model, tools=[get_weather], output_type=Drawing).run(prompt)).output == DRAWING
     prompt = f"{ASK_WEATHER}\n/simulate next\n/simulate text {DRAWING.model_dump_json()}"
-    assert (await agent(model, tools=[weather], output_type=NativeOutput(Drawing)).run(prompt)).output == DRAWING
+    assert (await agent(model, tools=[get_weather], output_type=NativeOutput(Drawing)).run(prompt)).output == DRAWING
 
 
 async def unknown_model(model: str) -> None:
