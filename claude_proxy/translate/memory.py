@@ -40,6 +40,7 @@ class Turn:
     prefix: bytes
     parts: tuple[Part, ...]
     calls: tuple[str, ...]
+    said: int = 0  # characters of the text, for a turn whose text is among its parts
 
     @property
     def size(self) -> int:
@@ -116,9 +117,13 @@ def _known(message: anthropic.Message, memory: ThinkingMemory) -> Turn | None:
 
 def _rebuilt(blocks: list[Block], turn: Turn) -> list[Block] | None:
     calls = {block.id: block for block in blocks if isinstance(block, ToolUseBlock)}
-    texts: list[Block] = [block for block in blocks if isinstance(block, TextBlock)]
+    texts = [block for block in blocks if isinstance(block, TextBlock)]
     if len(calls) + len(texts) != len(blocks):
         return None
+    if all(isinstance(part, Raw) for part in turn.parts):
+        # More text than the turn had: the client merged it with another, whose text would be lost.
+        whole = sum(len(block.text) for block in texts) <= turn.said
+        return list[Block](part for part in turn.parts if isinstance(part, Raw)) if whole else None
     rebuilt: list[Block] = []
     for part in turn.parts:
         match part:
@@ -129,8 +134,7 @@ def _rebuilt(blocks: list[Block], turn: Turn) -> list[Block] | None:
                 rebuilt.append(calls[part])
             case block:
                 rebuilt.append(block)
-    whole = all(isinstance(part, Raw) for part in turn.parts)
-    return rebuilt if whole or not texts else None
+    return None if texts else rebuilt
 
 
 class Prefix:

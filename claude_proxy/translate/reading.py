@@ -268,7 +268,7 @@ class ReplyReader:
             return None
         calls = tuple(part for part in self._parts if isinstance(part, str))
         if self.collector is not None:
-            return Turn(model, prefix, tuple(self.collector.blocks()), calls)
+            return Turn(model, prefix, tuple(self.collector.blocks()), calls, self._length)
         if sum(part is TEXT for part in self._parts) > 1:
             return None  # a client joins its texts: where one ended is not known any more
         return Turn(model, prefix, tuple(self._parts), calls)

@@ -39,8 +39,10 @@ def translate_reasoning(draft: Draft) -> None:
         draft.note("mapped", "messages", f"the thinking of {turns} earlier tool turn(s) was put back")
     if "adaptive" in draft.model.thinking:
         _adaptive(draft, wish)
-    else:
+    elif "enabled" in draft.model.thinking:
         _budgeted(draft, wish)
+    elif wish.on:
+        draft.warn(wish.param, f"{draft.model.id} does not think")
 
 
 def _wish(draft: Draft) -> _Wish:

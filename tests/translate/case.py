@@ -23,6 +23,7 @@ import msgspec
 
 from claude_proxy.errors import ProxyError
 from claude_proxy.translate.draft import Options, Translation
+from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.translate.models import SHIPPED, model_for, resolve
 from claude_proxy.translate.request import to_messages_request
 from claude_proxy.translate.response import CompletionFold, completion
@@ -97,6 +98,31 @@ class Case:
                 fold.feed(piece)
         fold.close()
         return json.loads(completion([fold], context, created=CREATED))
+
+
+def translated(
+    fields: dict[str, Any],
+    *,
+    options: Options | None = None,
+    memory: ThinkingMemory | None = None,
+    without_thinking: bool = False,
+) -> Translation:
+    """The translation of `fields`; where they say nothing, a user says hi to claude-opus-4-8."""
+    request = {"model": "claude-opus-4-8", "messages": [{"role": "user", "content": "Hi"}], **fields}
+    chat, unknown = read_chat_request(json.dumps(request).encode())
+    return to_messages_request(
+        chat,
+        unknown,
+        model=model_for(resolve(chat.model, {}, SHIPPED), {}),
+        options=options or Options(),
+        memory=memory,
+        without_thinking=without_thinking,
+    )
+
+
+def sent(fields: dict[str, Any], **how: Any) -> Any:
+    """The body that upstream gets for a request of `fields`, as in `translated`."""
+    return json.loads(translated(fields, **how).body)
 
 
 def error_of(failure: ProxyError) -> dict[str, Any]:

@@ -25,7 +25,7 @@ WHOLE = [case for case in ANSWERED if case.has("completion.json")]
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 
-def of(cases: list[Case]) -> Any:
+def of(cases: list[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
 
 
