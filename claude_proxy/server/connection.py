@@ -1,15 +1,17 @@
-"""One client's connection: what aiohttp answers by itself, in our shape, and how many may come."""
+"""One client's connection: whose it may be, how many there may be, and what aiohttp answers by itself, in our shape."""
 
 import asyncio
 import logging
 import secrets
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import web
 
-from claude_proxy.errors import InvalidRequest, ProxyError
+from claude_proxy.errors import Forbidden, InvalidRequest, ProxyError
 from claude_proxy.log import one_line
+from claude_proxy.server import peer
 from claude_proxy.server.replies import error_body, error_response
 
 log = logging.getLogger(__name__)
@@ -25,14 +27,45 @@ SPARE_DESCRIPTORS = 64
 
 @dataclass
 class Room:
-    """How many connections there are, and may be. Each may need a second descriptor towards upstream."""
+    """How many connections there are and may be, and whether other users may have one.
+
+    Each may need a second descriptor towards upstream.
+    """
 
     limit: int
+    same_user: bool = False
     taken: int = 0
 
     @classmethod
-    def of(cls, descriptors: int) -> "Room":
-        return cls(max(8, (descriptors - SPARE_DESCRIPTORS) // 2))
+    def of(cls, descriptors: int, *, same_user: bool = False) -> "Room":
+        return cls(max(8, (descriptors - SPARE_DESCRIPTORS) // 2), same_user)
+
+    def refusal(self, transport: asyncio.Transport) -> ProxyError | None:
+        """Why a connection that has just come may not stay."""
+        if self.taken >= self.limit:
+            return TooManyConnections()
+        if self.same_user and not _is_ours(transport):
+            return Forbidden(
+                "this server is for another user of this machine",
+                code="forbidden_user",
+                hint="its user can allow others with `same_user = false`",
+            )
+        return None
+
+
+class TooManyConnections(ProxyError):
+    status = 503
+    code = "too_many_connections"
+
+    def __init__(self) -> None:
+        super().__init__("claude-proxy has no room for another connection", headers={"retry-after": "1"})
+
+
+def _is_ours(transport: asyncio.Transport) -> bool:
+    try:
+        return peer.is_ours(transport.get_extra_info("socket"))
+    except OSError:  # it has gone again
+        return False
 
 
 class Connection(web.RequestHandler):
@@ -54,8 +87,9 @@ class Connection(web.RequestHandler):
         self._admitted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._room.taken >= self._room.limit:
-            _turn_away(cast("asyncio.Transport", transport))
+        coming = cast("asyncio.Transport", transport)
+        if (error := self._room.refusal(coming)) is not None:
+            _turn_away(coming, error)
             return
         self._room.taken += 1
         self._admitted = True
@@ -89,12 +123,10 @@ class Connection(web.RequestHandler):
         return response
 
 
-def _turn_away(transport: asyncio.Transport) -> None:
-    error = ProxyError("claude-proxy has no room for another connection", code="too_many_connections")
+def _turn_away(transport: asyncio.Transport, error: ProxyError) -> None:
+    log.debug("a connection was turned away: %s", error.text)
     body = error_body(error, "openai", "")
-    head = (
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    )
-    transport.write(head.encode() + body)
+    head = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\ncontent-type: application/json\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in error.headers.items())
+    transport.write(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
     transport.close()

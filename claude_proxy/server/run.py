@@ -16,6 +16,7 @@ from aiohttp import web
 from claude_proxy.config import Config
 from claude_proxy.credentials.chain import credential_chain
 from claude_proxy.errors import ServiceError
+from claude_proxy.server import peer
 from claude_proxy.server.app import proxy_app
 from claude_proxy.server.connection import Connection, Room
 from claude_proxy.server.exchange import STATE, State
@@ -116,7 +117,7 @@ class Server:
         self._state: State = app[STATE]
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=LAST_WORDS)
         self._listeners: list[asyncio.Server] = []
-        self.room = Room.of(_raise_descriptor_limit())
+        self.room = Room.of(_raise_descriptor_limit(), same_user=_tells_users_apart(self._state.config))
 
     async def start(self, sockets: list[socket.socket], host: str) -> str:
         """Accept connections; returns the address to print."""
@@ -252,6 +253,16 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
+
+
+def _tells_users_apart(config: Config) -> bool:
+    if not config.same_user:
+        return False
+    if peer.can_tell():
+        return True
+    if sys.platform == "linux":
+        log.warning("this system does not tell whose a connection is: programs of other users are not refused")
+    return False
 
 
 def _raise_descriptor_limit() -> int:

@@ -1,0 +1,119 @@
+import asyncio
+import os
+import socket
+import sys
+from asyncio.subprocess import PIPE
+from contextlib import ExitStack
+
+import pytest
+
+from claude_proxy.server import peer
+from tests.server.conftest import Serve
+from tests.support.raw import told
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose a socket is")
+root = pytest.mark.skipif(os.getuid() != 0, reason="becoming a second user needs root")
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+# A program of another user: says something, and either listens to the answer or leaves at once.
+PROGRAM = """
+import os, socket, sys
+os.setgroups([]), os.setgid(65534), os.setuid(65534)  # an interpreter that this user cannot reach is running already
+link = socket.socket()
+link.connect(("127.0.0.1", int(sys.argv[1])))
+link.sendall(sys.argv[2].encode())
+if sys.argv[3] == "listen":
+    while data := link.recv(65536):
+        sys.stdout.write(data.decode())
+"""
+
+
+def pair(stack: ExitStack, host: str = "127.0.0.1") -> tuple[socket.socket, socket.socket]:
+    """The two ends of a connection, the client's first."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = stack.enter_context(socket.create_server((host, 0), family=family))
+    client = stack.enter_context(socket.create_connection(listener.getsockname()[:2]))
+    return client, stack.enter_context(listener.accept()[0])
+
+
+@linux
+def test_this_system_can_tell() -> None:
+    assert peer.can_tell()
+
+
+@linux
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_our_own_program_is_ours(host: str) -> None:
+    with ExitStack() as stack:
+        _, accepted = pair(stack, host)
+        assert peer.is_ours(accepted)
+
+
+@linux
+def test_a_connection_whose_client_has_left_is_nobodys() -> None:
+    with ExitStack() as stack:
+        client, accepted = pair(stack)
+        client.close()
+        assert not peer.is_ours(accepted)
+
+
+@linux
+def test_a_client_that_only_ended_its_side_is_still_there() -> None:
+    with ExitStack() as stack:
+        client, accepted = pair(stack)
+        client.shutdown(socket.SHUT_WR)
+        assert peer.is_ours(accepted)
+
+
+def test_the_other_end_of_a_unix_socket_is_ours() -> None:
+    left, right = socket.socketpair()
+    with left, right:
+        assert peer.is_ours(left)
+
+
+async def someone_else(url: str, data: bytes, *, listen: bool) -> bytes:
+    """What the server says to a program of another user."""
+    port, then = url.rpartition(":")[2], "listen" if listen else "leave"
+    made = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-S", "-c", PROGRAM, port, data.decode(), then, stdout=PIPE
+    )
+    said, _ = await made.communicate()
+    assert made.returncode == 0
+    return said
+
+
+@linux
+@root
+async def test_another_users_program_is_refused(serve: Serve) -> None:
+    async with serve() as served:
+        reply = await someone_else(served.url, HEALTH, listen=True)
+        assert reply.startswith(b"HTTP/1.1 403 Forbidden\r\n")
+        assert b'"code":"forbidden_user"' in reply
+        assert (await told(served.url, HEALTH)).startswith(b"HTTP/1.1 200 ")
+
+
+@linux
+@root
+async def test_another_users_request_that_is_sent_and_abandoned_causes_nothing(serve: Serve) -> None:
+    head = b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    ask = head + b"Content-Length: 2\r\n\r\n{}"
+    async with serve() as served:
+        await asyncio.gather(*(someone_else(served.url, ask, listen=False) for _ in range(3)))
+        assert (await told(served.url, HEALTH)).startswith(b"HTTP/1.1 200 ")
+        assert (served.sent(), served.state.served) == ([], 0)
+
+
+@linux
+@root
+async def test_the_setting_lets_other_users_in(serve: Serve) -> None:
+    async with serve(same_user=False) as served:
+        assert (await someone_else(served.url, HEALTH, listen=True)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_where_nobody_can_tell_everyone_comes_in_and_the_log_says_so(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(peer, "can_tell", lambda: False)
+    async with serve() as served:
+        assert (await told(served.url, HEALTH)).startswith(b"HTTP/1.1 200 ")
+    assert ("programs of other users are not refused" in caplog.text) is (sys.platform == "linux")
