@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.components import CLIENTS
+from tests.support.components import CLIENTS, program
 from tests.support.daemon import Daemon
 
 HERE = Path(__file__).parent
@@ -36,9 +36,17 @@ async def run(command: list[str], url: str) -> None:
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
     assert process.returncode == 0, (out + err).decode()
     assert err == b"", err.decode()
     assert out
+
+
+def without_effect(caplog: pytest.LogCaptureFixture) -> set[str]:
+    """The parameters that the daemon has warned of; nothing else may be in its log."""
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert all(" from " in warning for warning in warnings), warnings
+    return {warning.partition(" from ")[0] for warning in warnings}
 
 
 @pytest.mark.component("clients")
@@ -61,5 +69,10 @@ async def test_a_library_gets_all_it_asks_for(
 ):
     """`warned` are the parameters it sends that are known to have no effect with some model."""
     await run([str(CLIENTS / environment / "bin/python"), str(HERE / f"with_{library}.py")], daemon.openai)
-    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert {warning.partition(" from ")[0] for warning in warnings} == warned, warnings
+    assert without_effect(caplog) == warned
+
+
+@pytest.mark.component("node")
+async def test_the_ai_sdk_gets_all_it_asks_for(daemon: Daemon, caplog: pytest.LogCaptureFixture):
+    await run([str(program("node")), str(HERE.parent / "node/ai-sdk.mjs"), daemon.openai], daemon.openai)
+    assert without_effect(caplog) == {"tool_choice"}
