@@ -9,6 +9,7 @@ CLI, is asked to renew it: once, however many requests wait, and not again for R
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ _log = logging.getLogger(__name__)
 RENEW_BEFORE = 300.0  # the Claude CLI's own margin: asked earlier, it would not renew
 RETRY_RENEWAL = 60.0  # a renewal that failed may have met a network that was away
 RENEWAL_DEADLINE = 20.0
+RETRY_LOOK = 60.0  # at a source that did not answer: a network home that hung, say
 
 _WAYS_OUT = (
     "log in with `claude auth login`, or set ANTHROPIC_API_KEY, or try `claude-proxy start --simulator`,"
@@ -86,14 +88,20 @@ def winner(findings: Sequence[Finding]) -> Finding | None:
 
 @dataclass(frozen=True)
 class _Look:
+    source: Source
     stamp: object
     finding: Finding
+    until: float = math.inf
+
+    def holds(self, now: float) -> bool:
+        """Whether looking again would find the same, as far as that can be told cheaply."""
+        return now < self.until and self.stamp == self.source.stamp() and not self.source.aged()
 
 
 @dataclass(frozen=True)
 class _InForce:
     credential: Credential
-    stamps: tuple[tuple[Source, object], ...]
+    looks: tuple[_Look, ...]
 
 
 @dataclass(frozen=True)
@@ -156,7 +164,8 @@ class CredentialChain:
     def _current(self) -> Credential | None:
         """The remembered credential, if nothing has moved since and it lasts."""
         known = self._in_force
-        if known is None or any(source.aged() or source.stamp() != stamp for source, stamp in known.stamps):
+        now = self._clock()
+        if known is None or not all(look.holds(now) for look in known.looks):
             return None
         return None if self._is_due(known.credential) else known.credential
 
@@ -172,8 +181,8 @@ class CredentialChain:
             self._in_force = None
             raise _nothing_usable(findings)
         self._announce(chosen.credential, findings)
-        asked = self._sources[: len(findings)]
-        self._in_force = _InForce(chosen.credential, tuple((each, self._looks[each.name].stamp) for each in asked))
+        looks = tuple(self._looks[source.name] for source in self._sources[: len(findings)])
+        self._in_force = _InForce(chosen.credential, looks)
         return chosen.credential
 
     def _announce(self, credential: Credential, findings: Sequence[Finding]) -> None:
@@ -217,17 +226,18 @@ class CredentialChain:
             self._give_up(credential, problem)
 
     async def _look(self, source: Source) -> Finding:
-        """The source's answer: the remembered one while its stamp stands still."""
-        stamp = source.stamp()  # before the look: a change during it is then seen by the next one
+        """The source's answer: the remembered one while that holds."""
         known = self._looks.get(source.name)
-        if known is not None and known.stamp == stamp and not source.aged():
+        if known is not None and known.holds(self._clock()):
             return known.finding
+        stamp, until = source.stamp(), math.inf  # before the look: a change during it is then seen by the next one
         try:
             async with asyncio.timeout(source.deadline):
                 finding = await off_loop.start(source.look, f"look: {source.name}")
         except TimeoutError:
             finding = source.cannot_look(f"no answer within {source.deadline:g} s")
-        self._looks[source.name] = _Look(stamp, finding)
+            until = self._clock() + RETRY_LOOK
+        self._looks[source.name] = _Look(source, stamp, finding, until)
         return finding
 
     def _judged(self, source: Source, finding: Finding) -> Finding:

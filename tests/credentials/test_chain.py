@@ -8,6 +8,7 @@ from claude_proxy.credentials import chain as chain_module
 from claude_proxy.credentials.base import Credential, Finding, Secret, Source
 from claude_proxy.credentials.chain import (
     RENEW_BEFORE,
+    RETRY_LOOK,
     RETRY_RENEWAL,
     SOURCES,
     CredentialChain,
@@ -162,6 +163,20 @@ async def test_a_source_that_does_not_answer_is_passed_over():
     chain = made(stuck, Given("b").holds("token"))
     assert await text(chain) == "token"
     assert "no answer" in (await chain.survey())[0].detail
+    release.set()
+
+
+async def test_a_source_that_did_not_answer_is_asked_again_after_a_while():
+    release, clock = threading.Event(), Clock()
+    slow = Given("slow").holds("first")
+    slow.deadline, answer = 0.05, slow.look
+    slow.look = release.wait  # type: ignore[method-assign]
+    chain = made(slow, Given("b").holds("second"), clock=clock)
+    assert await text(chain) == "second"
+    slow.look, slow.deadline = answer, 10.0  # type: ignore[method-assign]
+    assert await text(chain) == "second"
+    clock.now += RETRY_LOOK
+    assert await text(chain) == "first"
     release.set()
 
 
