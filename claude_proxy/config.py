@@ -175,7 +175,7 @@ def _converted(name: str, value: object, where: str) -> object:
             return value
         case bool(), str():
             return _boolean(value, where)
-        case int(), int() if not isinstance(value, bool):
+        case int(), int() if not isinstance(value, bool) and not isinstance(default, bool):
             return value
         case float(), float() | int() if not isinstance(value, bool):
             return float(value)
@@ -249,6 +249,8 @@ def _check(config: Config) -> None:
         )
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"port {config.port} is not between 0 and 65535")
+    if config.api_key_file and not Path(config.api_key_file).expanduser().is_absolute():
+        raise ConfigError(f"api_key_file {config.api_key_file!r} is not an absolute path", hint="a daemon stands in /")
     url = urlsplit(config.base_url)
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
         raise ConfigError(f"base_url {config.base_url!r} is not an http(s) address")
@@ -273,7 +275,7 @@ def _check(config: Config) -> None:
         "keepalive_interval",
         "models_ttl",
     ):
-        if getattr(config, name) < 0:
+        if not getattr(config, name) >= 0:  # put this way round, it catches what is not a number, too
             raise ConfigError(f"{name} must not be negative")
 
 

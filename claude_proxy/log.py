@@ -13,7 +13,7 @@ from typing import Literal
 LogFormat = Literal["text", "json", "journal"]
 
 # Every Anthropic secret starts like this (API key, OAuth access and refresh token); the rest of the line may
-# hold another one, so only the token itself is replaced. See spec of the CLI's store for the prefixes.
+# hold another one, so only the token itself is replaced.
 _SECRET = re.compile(r"sk-ant-[A-Za-z0-9]+-[A-Za-z0-9_\-]+|(?i:(?<=bearer )[A-Za-z0-9._~+/\-]{12,}=*)")
 # C0 (tab excepted), DEL and C1: what a terminal could act on, or a forged line could start with.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
