@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9._-]+")
@@ -17,7 +18,8 @@ class CliPlaces:
     """The CLI's places as its environment variables set them.
 
     `config` holds settings and, unless CLAUDE_SECURESTORAGE_CONFIG_DIR moves it, the store of logins. A custom
-    directory has keychain entries of its own: their names end in a hash of the directory.
+    directory has keychain entries of its own: their names end in a hash of the directory. The files are named on
+    every request, to be stamped, and so are made once.
     """
 
     config: Path
@@ -34,15 +36,15 @@ class CliPlaces:
     def key_service(self) -> str:
         return f"Claude Code{self.suffix}"
 
-    @property
+    @cached_property
     def login_file(self) -> Path:
         return self.store / ".credentials.json"
 
-    @property
+    @cached_property
     def settings_file(self) -> Path:
         return self.config / "settings.json"
 
-    @property
+    @cached_property
     def state_files(self) -> tuple[Path, ...]:
         """The files that may hold a Console key: the first that exists and is not empty counts."""
         return (self.config / ".config.json", self.state_file)

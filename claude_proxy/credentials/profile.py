@@ -77,10 +77,14 @@ class Profile(Source):
         self._home = home
         self._clock = clock
         self._printed_until: float | None = None
+        self._places = profile_places(environ, home)
+        self._pointer_stamp: object = None
 
     def stamp(self) -> object:
-        places = profile_places(self._environ, self._home)
-        return (places.name, *stamp_of(places.pointer, places.config, places.credentials))
+        pointer = stamp_of(self._places.pointer)
+        if pointer != self._pointer_stamp:  # only then may another profile be the active one
+            self._places, self._pointer_stamp = profile_places(self._environ, self._home), pointer
+        return (pointer, *stamp_of(self._places.config, self._places.credentials))
 
     def aged(self) -> bool:
         return self._printed_until is not None and self._clock() >= self._printed_until
