@@ -13,6 +13,7 @@ import pytest
 
 from claude_proxy import config
 from claude_proxy.credentials.chain import RETRY_RENEWAL, CredentialChain, credential_chain
+from claude_proxy.credentials.cli_places import cli_places
 from claude_proxy.errors import CredentialUnusable, NoCredential
 from tests.credentials.contract import SECRET
 from tests.credentials.oauth_endpoint import OAuthEndpoint, oauth_endpoint
@@ -80,21 +81,33 @@ async def text(chain: CredentialChain) -> str:
     return (await chain.credential()).secret.reveal()
 
 
-async def test_we_read_what_the_cli_wrote_and_leave_it_as_it_is(login):
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"CLAUDE_CONFIG_DIR": "moved"},
+        {"CLAUDE_SECURESTORAGE_CONFIG_DIR": "safe"},
+        {"CLAUDE_CONFIG_DIR": "moved", "CLAUDE_SECURESTORAGE_CONFIG_DIR": ""},
+    ],
+)
+async def test_we_read_what_the_cli_wrote_and_leave_it_as_it_is(login, variables):
+    moved = {name: f"{login.cli.home}/{place}" if place else "" for name, place in variables.items()}
     tokens = login.endpoint.issue()
     done = login.run(
         "auth",
         "login",
         CLAUDE_CODE_OAUTH_REFRESH_TOKEN=tokens["refresh_token"],
         CLAUDE_CODE_OAUTH_SCOPES="user:inference user:profile",
+        **moved,
     )
     assert done.returncode == 0, done.stderr
-    before = login.cli.places.login_file.read_bytes()
-    credential = await login.chain().credential()
-    assert credential.secret.reveal() == login.stored()["accessToken"]
+    file = cli_places(login.environ | moved, login.cli.home).login_file
+    before = file.read_bytes()
+    credential = await login.chain(**moved).credential()
+    assert credential.secret.reveal() == json.loads(before)["claudeAiOauth"]["accessToken"]
     assert credential.expires_at is not None
-    assert login.cli.places.login_file.read_bytes() == before
-    assert login.status()["loggedIn"]
+    assert file.read_bytes() == before
+    assert login.status(**moved)["loggedIn"]
 
 
 @pytest.mark.parametrize("milliseconds", [-AN_HOUR, 100_000])
