@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import dataclasses
-import errno
 import logging
 import resource
 import signal
@@ -15,16 +14,15 @@ from aiohttp import web
 
 from claude_proxy.config import Config
 from claude_proxy.credentials.chain import credential_chain
-from claude_proxy.errors import ServiceError
 from claude_proxy.server import peer
 from claude_proxy.server.app import proxy_app
+from claude_proxy.server.binding import BACKLOG, address, bind, bind_unix
 from claude_proxy.server.connection import Connection, Room
 from claude_proxy.server.exchange import STATE, State
 from claude_proxy.upstream.anthropic import AnthropicBackend
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 1024
 LAST_WORDS = 1.0  # seconds that streams cut by the end of the drain have for their error event
 MAX_DESCRIPTORS = 65536  # enough for any one user, and macOS refuses to be asked for "unlimited"
 
@@ -72,6 +70,8 @@ async def _serve(
         listening = sockets or bind(config.host, config.port)
         for each in listening:
             stack.callback(each.close)
+        if config.unix_socket:
+            listening = [*listening, stack.enter_context(bind_unix(config.unix_socket))]
         if config.simulator:
             config = dataclasses.replace(config, base_url=await stack.enter_async_context(_simulator()))
         chain = credential_chain(config, environ)
@@ -121,17 +121,20 @@ class Server:
 
     async def start(self, sockets: list[socket.socket], host: str) -> str:
         """Accept connections; returns the address to print."""
-        loop = asyncio.get_running_loop()
         await self._runner.setup()
-        manager = self._runner.server
-        assert manager is not None  # noqa: S101 - `setup` made it
         for each in sockets:
-            listener = await loop.create_server(
-                lambda: Connection(manager, self.room, loop=loop), sock=each, backlog=BACKLOG
-            )
-            self._listeners.append(listener)
-        self._state.address = _address(sockets[0], host)
+            await self.listen(each)
+        self._state.address = address(sockets[0], host)
         return self._state.address
+
+    async def listen(self, listening: socket.socket) -> None:
+        """Accept connections on one more socket."""
+        loop = asyncio.get_running_loop()
+        manager = self._runner.server
+        assert manager is not None  # noqa: S101 - `start` made it
+        create = loop.create_unix_server if listening.family == socket.AF_UNIX else loop.create_server
+        listener = await create(lambda: Connection(manager, self.room, loop=loop), sock=listening, backlog=BACKLOG)
+        self._listeners.append(listener)
 
     async def drain(self, timeout: float, at_once: asyncio.Event) -> None:
         """Accept nothing more and let open requests end: for `timeout` seconds, or until `at_once` is set."""
@@ -175,60 +178,6 @@ class _Signals:
 
     def _received(self) -> None:
         (self.second if self.first.is_set() else self.first).set()
-
-
-def bind(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets for `host`: one for an address, one per family for `localhost`. Port 0 is a free one."""
-    families = [(socket.AF_INET6 if ":" in host else socket.AF_INET, host.strip("[]"))]
-    if host.lower() == "localhost":
-        families = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
-    made: list[socket.socket] = []
-    for family, address in families:
-        try:
-            made.append(_bound(family, address, made[0].getsockname()[1] if made else port))
-        except OSError as exc:
-            if made and exc.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # a machine without IPv6
-                continue
-            for each in made:
-                each.close()
-            raise _cannot_bind(exc, host, port) from exc
-    return made
-
-
-def _bound(family: int, address: str, port: int) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        # For connections of an earlier run that linger; a port that somebody listens on stays theirs.
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind((address, port))
-        made.listen(BACKLOG)
-    except OSError:
-        made.close()
-        raise
-    return made
-
-
-def _cannot_bind(exc: OSError, host: str, port: int) -> ServiceError:
-    match exc.errno:
-        case errno.EADDRINUSE:
-            return ServiceError(
-                f"port {port} on {host} is already in use",
-                hint="stop the program that uses it, or choose another one with `--port`",
-            )
-        case errno.EACCES:
-            return ServiceError(f"port {port} may not be used by this user", hint="choose one above 1023")
-        case _:
-            return ServiceError(f"cannot listen on {host} port {port}: {exc.strerror}")
-
-
-def _address(bound: socket.socket, host: str) -> str:
-    if bound.family == socket.AF_UNIX:
-        return f"unix:{bound.getsockname()}"
-    address, port = bound.getsockname()[:2]
-    name = "localhost" if host.lower() == "localhost" else f"[{address}]" if ":" in address else address
-    return f"http://{name}:{port}"
 
 
 @contextlib.asynccontextmanager

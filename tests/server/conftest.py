@@ -1,6 +1,5 @@
 """What the tests of the server share: the server as it is run, on a loopback socket, in front of a played upstream."""
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -9,10 +8,12 @@ import aiohttp
 import pytest
 
 from claude_proxy.config import load
-from claude_proxy.credentials.chain import credential_chain
+from claude_proxy.credentials.chain import CredentialChain
+from claude_proxy.credentials.environment import EnvironmentVariable
 from claude_proxy.server.app import proxy_app
+from claude_proxy.server.binding import bind
 from claude_proxy.server.exchange import STATE, State
-from claude_proxy.server.run import Server, bind
+from claude_proxy.server.run import Server
 from claude_proxy.upstream.anthropic import AnthropicBackend
 from tests.support.raw import Connection, Play, RawServer, answer, raw_server
 
@@ -68,9 +69,10 @@ def _with_models(play: Play) -> Play:
 async def _serve(play: Play = empty, *, credential: bool = True, **settings: object) -> AsyncIterator[Served]:
     async with raw_server(_with_models(play)) as upstream:
         config = load({"base_url": upstream.url, "retries": 0, **settings}, {})
-        environ = {"HOME": os.environ["HOME"], **({"ANTHROPIC_API_KEY": KEY} if credential else {})}
-        chain = credential_chain(config, environ)
-        backend = AnthropicBackend(config, chain, environ)
+        # One source, because asking the system keyring starts a process, and these servers come by the hundred.
+        source = EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", {"ANTHROPIC_API_KEY": KEY} if credential else {})
+        chain = CredentialChain([source], config)
+        backend = AnthropicBackend(config, chain, {})
         app = proxy_app(config, backend, chain, nonce="a-nonce")
         server = Server(app)
         try:

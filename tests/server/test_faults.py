@@ -232,5 +232,5 @@ async def test_after_a_burst_of_failures_everything_is_as_before(serve: Serve) -
 
     async with serve(play, read_timeout=0.2) as served:
         await asyncio.gather(*(ask(served, stream=number % 2 == 0) for number in range(60)))
-        assert not served.state.open
         assert (await served.client.get("/health")).status == 200
+    assert not served.state.open

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 
 from claude_proxy.config import Config
 from claude_proxy.errors import InvalidRequest, ProxyError, UpstreamRefused
+from claude_proxy.server.binding import bind
 from claude_proxy.server.exchange import EXCHANGE, STATE, State
 from claude_proxy.server.guard import POLICY, REFUSING, Policy, guard
 from claude_proxy.server.replies import (
@@ -25,7 +26,7 @@ from claude_proxy.server.replies import (
     replies,
     with_pings,
 )
-from claude_proxy.server.run import Server, bind
+from claude_proxy.server.run import Server
 
 SECRET = "sk-ant-oat01-" + "S" * 40
 

@@ -1,8 +1,6 @@
 import asyncio
-import contextlib
 import resource
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -12,8 +10,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from claude_proxy.errors import ServiceError
-from claude_proxy.server.run import bind
 from tests.server.conftest import Serve
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, chunk
 
@@ -29,38 +25,6 @@ def ready(url):
     print(url, dumpable(3), flush=True)
 sys.exit(serve(load(flags, {}), environ=os.environ, ready=ready, nonce="its-nonce"))
 """
-
-
-# ------------------------------------------------------------------------------------------------------ binding
-
-
-def test_a_port_that_somebody_listens_on_stays_theirs() -> None:
-    with contextlib.closing(bind("127.0.0.1", 0)[0]) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(ServiceError, match=f"port {port} on 127.0.0.1 is already in use"):
-            bind("127.0.0.1", port)
-
-
-def test_localhost_is_both_families_on_one_port() -> None:
-    made = bind("localhost", 0)
-    assert len({each.getsockname()[1] for each in made}) == 1
-    assert made[0].family == socket.AF_INET
-    assert all(each.getsockname()[0] in ("127.0.0.1", "::1") for each in made)
-    for each in made:
-        each.close()
-
-
-def test_a_port_taken_in_the_second_family_frees_the_first() -> None:
-    with contextlib.closing(bind("::1", 0)[0]) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(ServiceError):
-            bind("localhost", port)
-        bind("127.0.0.1", port)[0].close()
-
-
-def test_an_address_that_is_not_here_is_explained() -> None:
-    with pytest.raises(ServiceError, match="cannot listen on"):
-        bind("127.0.0.1.1", 0)
 
 
 # --------------------------------------------------------------------------------------------------- the drain

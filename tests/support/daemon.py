@@ -15,7 +15,8 @@ from claude_proxy.config import load
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.environment import EnvironmentVariable
 from claude_proxy.server.app import proxy_app
-from claude_proxy.server.run import Server, bind
+from claude_proxy.server.binding import bind
+from claude_proxy.server.run import Server
 from claude_proxy.simulator.app import SENT, Options, Sent, simulator_app
 from claude_proxy.upstream.anthropic import AnthropicBackend
 from tests.support.judge import assert_valid_upstream
@@ -65,7 +66,7 @@ async def daemon(*, options: Options | None = None, **settings: object) -> Async
 @asynccontextmanager
 async def proxied(upstream: str, **settings: object) -> AsyncIterator[str]:
     """A daemon whose upstream is at `upstream`; yields its address."""
-    config = load({"base_url": upstream, **settings}, {})
+    config = load({"base_url": upstream, "retries": 0, **settings}, {})
     # One source, because asking the system keyring starts a process, and these daemons come by the hundred.
     chain = CredentialChain([EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", {"ANTHROPIC_API_KEY": KEY})], config)
     backend = AnthropicBackend(config, chain, {})

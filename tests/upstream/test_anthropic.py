@@ -1,6 +1,5 @@
 import asyncio
 import contextlib
-import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,9 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from claude_proxy import __version__
-from claude_proxy.config import load
+from claude_proxy.config import Config, load
 from claude_proxy.credentials.base import Credential, Finding, Secret, Source
-from claude_proxy.credentials.chain import CredentialChain, credential_chain
+from claude_proxy.credentials.chain import CredentialChain
+from claude_proxy.credentials.environment import EnvironmentVariable
 from claude_proxy.errors import InvalidRequest, NoCredential, UpstreamDisconnected, UpstreamRefused, UpstreamUnreachable
 from claude_proxy.upstream.anthropic import BACKENDS, AnthropicBackend, upstream_headers
 from claude_proxy.upstream.base import UpstreamRequest
@@ -20,14 +20,17 @@ from tests.upstream.contract import ASK, BackendContract
 KEY = "sk-ant-api03-" + "test" * 8
 
 
+def one_key(config: Config) -> CredentialChain:
+    return CredentialChain([EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", {"ANTHROPIC_API_KEY": KEY})], config)
+
+
 @asynccontextmanager
 async def backend(
     play: Play, *, chain: CredentialChain | None = None, **settings: object
 ) -> AsyncIterator[tuple[AnthropicBackend, RawServer]]:
     async with raw_server(play) as upstream:
         config = load({"base_url": upstream.url, "retries": 0, **settings}, {})
-        environ = {"ANTHROPIC_API_KEY": KEY, "HOME": os.environ["HOME"]}
-        made = AnthropicBackend(config, chain or credential_chain(config, environ), environ, jitter=lambda: 0.0)
+        made = AnthropicBackend(config, chain or one_key(config), {}, jitter=lambda: 0.0)
         try:
             yield made, upstream
         finally:
@@ -276,11 +279,10 @@ async def test_an_upstream_that_cannot_be_reached_is_tried_again() -> None:
         pauses += 1
         return 0.0
 
-    environ = {"ANTHROPIC_API_KEY": KEY, "HOME": os.environ["HOME"]}
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as nobody:
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
     config = load({"base_url": url, "retries": 2}, {})
-    made = AnthropicBackend(config, credential_chain(config, environ), environ, jitter=jitter)
+    made = AnthropicBackend(config, one_key(config), {}, jitter=jitter)
     with pytest.raises(UpstreamUnreachable):
         async with made.send(ASK):
             pass

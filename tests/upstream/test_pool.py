@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from claude_proxy.config import Config, load
-from claude_proxy.credentials.chain import credential_chain
+from claude_proxy.credentials.chain import CredentialChain
+from claude_proxy.credentials.environment import EnvironmentVariable
 from claude_proxy.errors import ConfigError, UpstreamUnreachable
 from claude_proxy.upstream.anthropic import AnthropicBackend
 from claude_proxy.upstream.pool import Pool, _keepalive_socket, proxy_for
@@ -62,7 +63,9 @@ async def test_a_proxy_is_asked_to_connect_and_its_refusal_is_told() -> None:
     async with raw_server(play) as proxy:
         environ = {"HTTPS_PROXY": proxy.url, "ANTHROPIC_API_KEY": "sk-ant-api03-made-up-for-the-test"}
         config = load({"base_url": "https://upstream.test"}, {})
-        backend = AnthropicBackend(config, credential_chain(config, environ), environ)
+        backend = AnthropicBackend(
+            config, CredentialChain([EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", environ)], config), environ
+        )
         with pytest.raises(UpstreamUnreachable, match="proxy"):
             async with backend.send(ASK):
                 pass
@@ -166,7 +169,9 @@ async def asked_over_tls(authority: Path, environ: Mapping[str, str]) -> int:
     await site.start()
     environ = {"ANTHROPIC_API_KEY": "sk-ant-api03-made-up-for-the-test", **environ}
     config = load({"base_url": f"https://localhost:{runner.addresses[0][1]}"}, {})
-    backend = AnthropicBackend(config, credential_chain(config, environ), environ)
+    backend = AnthropicBackend(
+        config, CredentialChain([EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", environ)], config), environ
+    )
     try:
         async with backend.send(ASK) as reply:
             await reply.read()

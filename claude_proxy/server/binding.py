@@ -1,0 +1,122 @@
+"""What the server listens on: loopback addresses, and a unix socket for this user alone."""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from claude_proxy.errors import ConfigError, ServiceError
+
+BACKLOG = 1024
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets for `host`: one for an address, one per family for `localhost`. Port 0 is a free one."""
+    families = [(socket.AF_INET6 if ":" in host else socket.AF_INET, host.strip("[]"))]
+    if host.lower() == "localhost":
+        families = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    made: list[socket.socket] = []
+    for family, address in families:
+        try:
+            made.append(_bound(family, address, made[0].getsockname()[1] if made else port))
+        except OSError as exc:
+            if made and exc.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # a machine without IPv6
+                continue
+            for each in made:
+                each.close()
+            raise _cannot_bind(exc, host, port) from exc
+    return made
+
+
+def _bound(family: int, address: str, port: int) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # For connections of an earlier run that linger; a port that somebody listens on stays theirs.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((address, port))
+        made.listen(BACKLOG)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _cannot_bind(exc: OSError, host: str, port: int) -> ServiceError:
+    match exc.errno:
+        case errno.EADDRINUSE:
+            return ServiceError(
+                f"port {port} on {host} is already in use",
+                hint="stop the program that uses it, or choose another one with `--port`",
+            )
+        case errno.EACCES:
+            return ServiceError(f"port {port} may not be used by this user", hint="choose one above 1023")
+        case _:
+            return ServiceError(f"cannot listen on {host} port {port}: {exc.strerror}")
+
+
+@contextlib.contextmanager
+def bind_unix(file: str) -> Iterator[socket.socket]:
+    """A listening unix socket that only this user can reach; its file is gone afterwards.
+
+    A socket of ours that nobody listens on is replaced. Raises ServiceError when somebody does, and ConfigError
+    when the place cannot be used.
+    """
+    path = Path(file).expanduser()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = path.parent.stat()
+        if about.st_uid != os.getuid() or about.st_mode & 0o022:
+            raise ConfigError(f"others can change {path.parent}, so a socket there could be replaced")
+        _remove_stale(path)
+        made = _bound_unix(path)
+    except OSError as exc:
+        raise ConfigError(f"unix_socket {path} cannot be used: {exc.strerror or exc}") from exc
+    try:
+        yield made
+    finally:
+        made.close()
+        path.unlink(missing_ok=True)
+
+
+def _bound_unix(path: Path) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        made.bind(str(path))
+        made.listen(BACKLOG)
+    except OSError:
+        made.close()
+        raise
+    finally:
+        os.umask(before)
+    return made
+
+
+def _remove_stale(path: Path) -> None:
+    try:
+        about = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(about.st_mode) or about.st_uid != os.getuid():
+        raise ConfigError(f"{path} is there already, and is no socket of ours")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        try:
+            trial.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise ServiceError(f"somebody listens on {path} already")
+
+
+def address(bound: socket.socket, host: str) -> str:
+    """The address to print for a socket that was bound for `host`."""
+    if bound.family == socket.AF_UNIX:
+        return f"unix:{bound.getsockname()}"
+    literal, port = bound.getsockname()[:2]
+    name = "localhost" if host.lower() == "localhost" else f"[{literal}]" if ":" in literal else literal
+    return f"http://{name}:{port}"
