@@ -41,11 +41,20 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     exchange.warnings = ask.translation.warnings
     _log_notes(ask)
     async with AsyncExitStack() as stack:
-        replies = await _gathered([ask.send(stack) for _ in range(ask.translation.choices)])
-        headers = openai_headers(replies[0].headers, now=time.time())
+        stacks = [await stack.enter_async_context(AsyncExitStack()) for _ in range(ask.translation.choices)]
+        upstreams = await _gathered([ask.send(own) for own in stacks])
+        headers = openai_headers(upstreams[0].reply.headers, now=time.time())
         headers["x-claude-proxy-model"] = ask.model.id
         answer = _streamed if chat.stream else _folded
-        return await answer(request, ask, replies, stack, header_safe(headers))
+        return await answer(request, ask, upstreams, header_safe(headers))
+
+
+@dataclass
+class _Upstream:
+    """One choice's way upstream: the reply that is being read, and what ends it when closed."""
+
+    reply: Reply
+    stack: AsyncExitStack
 
 
 @dataclass
@@ -76,18 +85,16 @@ class _Ask:
             without_thinking=without_thinking,
         )
 
-    async def send(self, stack: AsyncExitStack) -> Reply:
+    async def send(self, stack: AsyncExitStack) -> _Upstream:
         """Upstream's reply to the request, a good one. Raises what upstream refused as a ProxyError."""
-        translation = self.translation
         try:
-            return await self.sent(translation.body, stack)
+            return _Upstream(await self.sent(self.translation.body, stack), stack)
         except ProxyError as refusal:
             if not refused_thinking(refusal):
                 raise
         # Signed thinking that upstream takes no more (another account, a changed prefix): leaving it out is allowed.
-        without = self._translated(without_thinking=True)
-        self.translation = without
-        return await self.sent(without.body, stack)
+        self.translation = self._translated(without_thinking=True)
+        return _Upstream(await self.sent(self.translation.body, stack), stack)
 
     async def sent(self, body: bytes, stack: AsyncExitStack) -> Reply:
         """Upstream's reply to `body`, a good one."""
@@ -102,11 +109,11 @@ class _Ask:
 
 
 async def _folded(
-    request: web.Request, ask: _Ask, replies: list[Reply], stack: AsyncExitStack, headers: dict[str, str]
+    request: web.Request, ask: _Ask, upstreams: list[_Upstream], headers: dict[str, str]
 ) -> web.StreamResponse:
     reply_context = ask.translation.reply
-    folds = [CompletionFold(reply_context, index=index) for index in range(len(replies))]
-    ended = await _gathered([_read(ask, reply, fold, stack) for reply, fold in zip(replies, folds, strict=True)])
+    folds = [CompletionFold(reply_context, index=index) for index in range(len(upstreams))]
+    ended = await _gathered([_read(ask, *pair) for pair in zip(upstreams, folds, strict=True)])
     await _drained(ended)
     _account(request[EXCHANGE], [fold.usage for fold in folds])
     body = completion(folds, reply_context, created=int(time.time()))
@@ -114,17 +121,18 @@ async def _folded(
 
 
 async def _streamed(
-    request: web.Request, ask: _Ask, replies: list[Reply], stack: AsyncExitStack, headers: dict[str, str]
+    request: web.Request, ask: _Ask, upstreams: list[_Upstream], headers: dict[str, str]
 ) -> web.StreamResponse:
-    created, several = int(time.time()), len(replies) > 1
+    created, several = int(time.time()), len(upstreams) > 1
     id_ = f"chatcmpl-{request[EXCHANGE].id.removeprefix('req_')}" if several else None
     streams = [
-        StreamTranslator(ask.translation.reply, created=created, index=index, id_=id_) for index in range(len(replies))
+        StreamTranslator(ask.translation.reply, created=created, index=index, id_=id_)
+        for index in range(len(upstreams))
     ]
-    ended: list[Reply] = []  # stays empty when the stream breaks, which `open_stream` has told by then
+    ended: list[Reply | None] = []  # stays empty when the stream breaks, which `open_stream` has told by then
     async with open_stream(request, headers) as client:
-        pairs = zip(replies, streams, strict=True)
-        ended = await _gathered([_read(ask, reply, stream, stack, client) for reply, stream in pairs])
+        pairs = zip(upstreams, streams, strict=True)
+        ended = await _gathered([_read(ask, *pair, client) for pair in pairs])
         usages = [stream.usage for stream in streams]
         _account(request[EXCHANGE], usages)
         await client.write(streams[0].end(_whole(usages)))
@@ -134,21 +142,26 @@ async def _streamed(
 
 async def _read(
     ask: _Ask,
-    reply: Reply,
+    upstream: _Upstream,
     sink: StreamTranslator | CompletionFold,
-    stack: AsyncExitStack,
     client: web.StreamResponse | None = None,
-) -> Reply:
-    """Read one answer to its end, pauses included; upstream's last reply. Raises ProxyError if it is not whole."""
-    reader, body = sink.reader, ask.translation.body
+) -> Reply | None:
+    """Read one answer to its end, pauses included; upstream's last reply, None if it was ended from here.
+
+    Raises ProxyError if the answer is not whole.
+    """
+    reader, body, reply = sink.reader, ask.translation.body, upstream.reply
     while True:
         await _passed_on(reply, sink, client, ask.state.config.keepalive_interval)
         if not reader.paused or reader.collector is None:
             break
         body = continued(body, reader.collector.blocks())
         sink.resume()
-        reply = await ask.sent(body, stack)
+        reply = await ask.sent(body, upstream.stack)
     sink.close()
+    if reader.cut:
+        await upstream.stack.aclose()
+        return None
     if (turn := reader.remembered(ask.model.id, ask.translation.prefix)) is not None:
         ask.state.thinking.remember(turn)
     return reply
@@ -173,10 +186,10 @@ async def _passed_on(
             return
 
 
-async def _drained(replies: list[Reply]) -> None:
+async def _drained(replies: list[Reply | None]) -> None:
     try:
         async with asyncio.timeout(DRAIN):
-            for reply in replies:
+            for reply in filter(None, replies):
                 async for _ in reply.data():
                     pass
     except (TimeoutError, ProxyError):

@@ -134,6 +134,7 @@ class ReplyReader:
         self.finished = False
         self.failure: ProxyError | None = None
         self.paused = False
+        self.cut = False  # the answer ended at a stop text, and upstream does not know
         self.skipped = 0  # events that could not be read
         self.collector = BlockCollector() if context.server_tools else None
         self._decoder = EventDecoder()
@@ -420,6 +421,7 @@ class ReplyReader:
             text = text_filter.feed(text)
         pieces = self._said(text) if text else []
         if self._filters and isinstance(self._filters[-1], StopFinder) and self._filters[-1].over:
+            self.cut = True
             self.usage = self._before_pause = None  # upstream is stopped before it has said what this costs
             pieces.append(self._finish("stop"))
         return pieces
