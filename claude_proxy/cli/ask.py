@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from claude_proxy.cli.settings import load, setting_flags
-from claude_proxy.cli.start import running
+from claude_proxy.cli.start import Running, running
 from claude_proxy.errors import ProxyError, UpstreamDisconnected, UpstreamUnreachable
 from claude_proxy.service import probe
 
@@ -32,11 +32,11 @@ def ask(*, flags: Mapping[str, object], model: str, system: str | None, question
     What comes on stdin is put below the question, or is the question: `git diff | claude-proxy ask "any bugs?"`
     """
     text = _text(question)
-    url = running(load(flags)).url
+    up = running(load(flags))
     messages = [{"role": "system", "content": system}] if system else []
     body = {"model": model, "stream": True, "messages": [*messages, {"role": "user", "content": text}]}
     ended = True
-    for piece in _answer(url, body):
+    for piece in _answer(up, body):
         sys.stdout.write(_CONTROL.sub("", piece) if sys.stdout.isatty() else piece)
         sys.stdout.flush()
         ended = piece.endswith("\n")
@@ -54,11 +54,11 @@ def _text(question: tuple[str, ...]) -> str:
     return text
 
 
-def _answer(url: str, body: dict[str, Any]) -> Iterator[str]:
+def _answer(up: Running, body: dict[str, Any]) -> Iterator[str]:
     """The pieces of the answer's text. Raises ProxyError when it does not come, or not to its end."""
-    connection = probe.connect(url, SILENCE)
+    connection = probe.connect(up.url, SILENCE)
     try:
-        headers = {"Content-Type": "application/json", "User-Agent": probe.USER_AGENT}
+        headers = {**probe.HEADERS, "Content-Type": "application/json", **probe.key_headers(up.key_file)}
         connection.request("POST", "/openai/v1/chat/completions", json.dumps(body).encode(), headers)
         response = connection.getresponse()
         if response.status != 200:

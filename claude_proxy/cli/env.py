@@ -1,6 +1,7 @@
 """`claude-proxy env`: the variables that OpenAI clients read."""
 
 import os
+import shlex
 
 import click
 
@@ -24,23 +25,25 @@ def env(shell: str | None) -> None:
     claude-proxy env --shell powershell | Out-String | Invoke-Expression
     """
     shell = shell or _shell_of(os.environ.get("SHELL", ""))
-    for name, value in variables(openai_url(daemon_url())).items():
-        click.echo(_line(shell, name, value))
+    url, key_file = _daemon()
+    for name, value in variables(openai_url(url)).items():
+        by_file = key_file and value == DUMMY_KEY
+        click.echo(_key_line(shell, name, key_file) if key_file and by_file else _line(shell, name, value))
 
 
-def variables(url: str) -> dict[str, str]:
+def variables(url: str, key: str = DUMMY_KEY) -> dict[str, str]:
     """What points OpenAI clients at `url`: today's names and those of older libraries."""
-    return {"OPENAI_BASE_URL": url, "OPENAI_API_BASE": url, "OPENAI_API_KEY": DUMMY_KEY}
+    return {"OPENAI_BASE_URL": url, "OPENAI_API_BASE": url, "OPENAI_API_KEY": key}
 
 
-def daemon_url() -> str:
-    """Where the daemon listens, or would listen."""
+def _daemon() -> tuple[str, str | None]:
+    """Where the daemon listens, or would listen, and the file of the key it demands."""
     record = process.find(paths())
     if record and record.url:
-        return record.url
+        return record.url, record.key_file
     config = load()
     host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"http://{host}:{config.port}"
+    return f"http://{host}:{config.port}", config.api_key_file or None
 
 
 def openai_url(url: str) -> str:
@@ -51,6 +54,17 @@ def _shell_of(path: str) -> str:
     if path.endswith("fish"):
         return "fish"
     return "powershell" if os.name == "nt" and not path else "sh"
+
+
+def _key_line(shell: str, name: str, file: str) -> str:
+    """The key stays in its file until the shell reads it: a terminal remembers what it has shown."""
+    match shell:
+        case "fish":
+            return f"set -gx {name} (cat '{file}')"
+        case "powershell":
+            return f"$env:{name} = (Get-Content '{file}')"
+        case _:
+            return f'export {name}="$(cat {shlex.quote(file)})"'
 
 
 def _line(shell: str, name: str, value: str) -> str:

@@ -47,7 +47,7 @@ def listed(config: Config) -> list[dict[str, Any]]:
     """The models as upstream lists them, those that are retired left out. Raises ProxyError when it does not."""
     record = process.find(paths())
     if record and record.url:
-        answer = probe.get_json(record.url, _PATH, _TIMEOUT, _NATIVE)
+        answer = probe.get_json(record.url, _PATH, _TIMEOUT, {**_NATIVE, **probe.key_headers(record.key_file)})
     else:
         answer = asyncio.run(_asked(config))
     match answer:

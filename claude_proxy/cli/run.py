@@ -7,9 +7,10 @@ from typing import NoReturn
 import click
 
 from claude_proxy.cli import output
-from claude_proxy.cli.env import openai_url, variables
+from claude_proxy.cli.env import DUMMY_KEY, openai_url, variables
 from claude_proxy.cli.settings import load, setting_flags
 from claude_proxy.cli.start import running
+from claude_proxy.service import probe
 
 # What a shell answers for a command that is not there, or is no program.
 NOT_FOUND = 127
@@ -28,9 +29,10 @@ def run(ctx: click.Context, *, flags: Mapping[str, object], command: tuple[str, 
 
     The command takes this process's place: signals reach it, and its exit code is the exit code.
     """
-    url = running(load(flags)).url
+    up = running(load(flags))
+    key = probe.key_headers(up.key_file).get("Authorization", DUMMY_KEY).removeprefix("Bearer ")
     try:
-        _become(command, {**os.environ, **variables(openai_url(url))})
+        _become(command, {**os.environ, **variables(openai_url(up.url), key)})
     except FileNotFoundError:
         output.error(f"no such command: {command[0]}")
         ctx.exit(NOT_FOUND)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import click
 
@@ -11,6 +12,9 @@ from claude_proxy.config import Config, paths
 from claude_proxy.service import ports, process
 from claude_proxy.service.notify import Notifier, listening_sockets, logs_to_journal
 from claude_proxy.service.notify import manager as manager_of
+
+# What listens on every address is reached by this one; the others are no addresses to connect to.
+EVERYWHERE = {"//0.0.0.0:": "//127.0.0.1:", "//[::]:": "//[::1]:"}
 
 
 @click.command(short_help="Run in the foreground, as service managers and containers want it.")
@@ -29,7 +33,10 @@ def serve(config: Config, *, background: bool) -> int:
     file = places.log_file if background else None
     style = "journal" if config.log_format == "text" and logs_to_journal(os.environ) else config.log_format
     log.set_up(config.log_level, style=style, file=file)
-    with process.claim(places, manager=manager, drain=config.drain_timeout, flags=flags_of(config), log=file) as claim:
+    key_file = Path(config.api_key_file).expanduser() if config.api_key_file else None
+    with process.claim(
+        places, manager=manager, drain=config.drain_timeout, flags=flags_of(config), key_file=key_file, log=file
+    ) as claim:
         if not sockets:
             ports.check_free(config.host, config.port)
         return _serve(config, claim, notifier, sockets)
@@ -39,6 +46,8 @@ def _serve(config: Config, claim: process.Claim, notifier: Notifier, sockets: li
     from claude_proxy.server import run
 
     def ready(url: str) -> None:
+        for everywhere, here in EVERYWHERE.items():
+            url = url.replace(everywhere, here)
         claim.listening(url)
         notifier.ready(f"listening on {url}")
 

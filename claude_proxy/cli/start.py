@@ -40,6 +40,7 @@ class Running:
     """
 
     url: str
+    key_file: str | None
     facts: tuple[str, ...]
     found: int | None = None
 
@@ -76,13 +77,16 @@ def supervised(service: Supervisor, config: Config, places: Paths) -> Running:
     service.start()
     record = background.answering(places)
     output.say(f"claude-proxy started by {service.name} (pid {record.pid})")
-    return _running(record, *_told(probe.get_json(record.url or "", "/status") or {}))
+    return _running(
+        record, *_told(probe.get_json(record.url or "", "/status", headers=probe.key_headers(record.key_file)) or {})
+    )
 
 
 def _running(record: process.Record, *facts: str) -> Running:
     url = openai_url(record.url or "")
-    client = f"client: OPENAI_BASE_URL={url} OPENAI_API_KEY={DUMMY_KEY} (any key will do)"
-    return Running(record.url or "", (f"base URL: {url}", client, *facts))
+    key = f"the key in {record.key_file}" if record.key_file else f"{DUMMY_KEY} (any key will do)"
+    client = f"client: OPENAI_BASE_URL={url} OPENAI_API_KEY={key}"
+    return Running(record.url or "", record.key_file, (f"base URL: {url}", client, *facts))
 
 
 def _told(status: dict[str, Any]) -> list[str]:

@@ -30,7 +30,9 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
     record = process.find(paths())
     service = choice.installed(os.environ)
     waiting = record is None and service is not None and service.is_waiting()
-    answer = probe.get_json(record.url, "/status") if record and record.url else None
+    answer = None
+    if record and record.url:
+        answer = probe.get_json(record.url, "/status", headers=probe.key_headers(record.key_file))
     if as_json:
         installed = service.name if service else None
         output.show(json.dumps({**_as_json(record, answer), "service": installed, "waiting": waiting}, indent=2))
@@ -65,7 +67,9 @@ def _lines(record: process.Record, answer: dict[str, Any] | None) -> list[str]:
         ["running", f"pid {record.pid}, {how.get(record.manager, f'under {record.manager}')}, for {uptime}"],
         ["base URL", openai_url(record.url) if record.url else "not listening yet"],
     ]
-    if answer is None:
+    if answer is not None and isinstance(error := answer.get("error"), dict):
+        rows.append(["answers", f"no: {one_line(str(error.get('message')))}"])
+    elif answer is None:
         rows.append(["answers", "no: the process lives, but its port is silent"])
     else:
         rows += [[title, text] for title, text in _facts(answer) if text]

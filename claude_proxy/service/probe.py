@@ -3,18 +3,32 @@
 import http.client
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from claude_proxy import __version__
+from claude_proxy.errors import ServiceError
 
 USER_AGENT = f"claude-proxy/{__version__}"
+# By this name the daemon lets everybody in, whatever address it listens on.
+HEADERS = {"Host": "localhost", "User-Agent": USER_AGENT}
 
 
 def connect(url: str, timeout: float) -> http.client.HTTPConnection:
     """A connection to the daemon at `url`; it is made with the first request."""
     address = urlsplit(url)
     return http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=timeout)
+
+
+def key_headers(key_file: str | None) -> dict[str, str]:
+    """What a request must carry for a daemon that demands the key in `key_file`; nothing where it demands none."""
+    if key_file is None:
+        return {}
+    try:
+        return {"Authorization": f"Bearer {Path(key_file).read_text('utf-8').strip()}"}
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ServiceError(f"cannot read the daemon's key in {key_file}", hint=str(exc)) from exc
 
 
 def get_json(
@@ -26,7 +40,7 @@ def get_json(
     """
     connection = connect(url, timeout)
     try:
-        connection.request("GET", path, headers={"Connection": "close", "User-Agent": USER_AGENT, **(headers or {})})
+        connection.request("GET", path, headers={**HEADERS, "Connection": "close", **(headers or {})})
         data = json.loads(connection.getresponse().read(1024 * 1024))
     except (OSError, http.client.HTTPException, ValueError):
         return None

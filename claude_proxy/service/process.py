@@ -43,7 +43,8 @@ _TICK = 0.01
 class Record:
     """What the pidfile says. `url` is None until the daemon listens; `drain` is how long it may take to end.
 
-    `flags` are the settings that its command line gave, as texts: a restart keeps them.
+    `flags` are the settings that its command line gave, as texts: a restart keeps them. `key_file` holds the key that
+    it demands of every request.
     """
 
     pid: int
@@ -53,6 +54,7 @@ class Record:
     instance: str
     drain: float
     flags: dict[str, str]
+    key_file: str | None = None
     log: str | None = None
     url: str | None = None
 
@@ -138,6 +140,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "instance": (str,),
     "drain": (int, float),
     "flags": (dict,),
+    "key_file": (str, type(None)),
     "log": (str, type(None)),
     "url": (str, type(None)),
 }
@@ -257,7 +260,13 @@ class Claim:
 
 @contextlib.contextmanager
 def claim(
-    paths: Paths, *, manager: Manager, drain: float, flags: dict[str, str] | None = None, log: Path | None = None
+    paths: Paths,
+    *,
+    manager: Manager,
+    drain: float,
+    flags: dict[str, str] | None = None,
+    key_file: Path | None = None,
+    log: Path | None = None,
 ) -> Iterator[Claim]:
     """Be the daemon for the length of this context. Raises ServiceError when another process is."""
     lock = Lock(paths.lock_file)
@@ -280,6 +289,7 @@ def claim(
                 instance=secrets.token_hex(16),
                 drain=drain,
                 flags=flags or {},
+                key_file=str(key_file) if key_file else None,
                 log=str(log) if log else None,
             ),
         )

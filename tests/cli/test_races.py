@@ -143,7 +143,8 @@ def test_a_file_in_place_of_the_state_directory_is_explained(run: Run, tmp_path:
 def test_a_user_without_a_home_is_told(run: Run):
     nobody = {"HOME": "", "XDG_STATE_HOME": "", "XDG_CONFIG_HOME": ""}
     program = (
-        "import os, sys; from claude_proxy.cli.main import main\nos.setuid(54321); sys.argv[1:] = ['status']; main()"
+        "import os, sys, claude_proxy.cli.status; from claude_proxy.cli.main import main\n"
+        "os.setuid(54321); sys.argv[1:] = ['status']; main()"
     )
     if os.getuid() != 0:
         pytest.skip("only root can become a user without a home")

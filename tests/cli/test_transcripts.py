@@ -9,7 +9,9 @@ What differs from run to run stands in capitals. `UPDATE_TRANSCRIPTS=1` writes w
 `transcripts/systemd` run beside a systemd user manager of their own.
 """
 
+import contextlib
 import os
+import random
 import re
 import shlex
 import socket
@@ -53,8 +55,11 @@ class Shell:
 
 
 def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return str(free.getsockname()[1])
+    """A port that nobody has, below those that the system gives to connections."""
+    while True:
+        port = random.randint(20000, 32000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return str(port)
 
 
 @pytest.fixture
@@ -95,6 +100,7 @@ def anonymous(text: str, port: str, home: str) -> str:
     text = re.sub(r"\bpid \d+", "pid PID", text)
     text = re.sub(r"127\.0\.0\.1:\d{4,5}\b", "127.0.0.1:OTHER", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", "TIME", text)
+    text = re.sub(r"\b\d+ (s|min) ago\b", "TIME ago", text)
     return re.sub(r"\bfor \d+ (s|min)\b", "for TIME", text)
 
 
