@@ -1,6 +1,8 @@
 """An HTTP answer as a Reply: what arrives is handed on as it is, what breaks becomes one of our errors."""
 
 import asyncio
+import os
+import ssl
 from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
@@ -38,13 +40,18 @@ def upstream_error(exc: Exception) -> UpstreamError:
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return UpstreamUnreachable("the proxy named in HTTPS_PROXY does not let us through")
         case aiohttp.ClientConnectorError():
-            return UpstreamUnreachable(f"could not connect to upstream: {exc.os_error.strerror or 'TLS failed'}")
+            return UpstreamUnreachable(f"could not connect to upstream: {_reason(exc.os_error)}")
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
             return ConnectionLost("upstream closed the connection before the end of its reply")
         case aiohttp.ClientResponseError() | HttpProcessingError():
             return UpstreamDisconnected("upstream sent what is not HTTP")
         case _:
             return UpstreamDisconnected("upstream closed the connection before the end of its reply")
+
+
+def _reason(exc: OSError) -> str:
+    # asyncio puts the address into the text, and TLS has no number.
+    return os.strerror(exc.errno) if exc.errno and exc.errno > 0 and not isinstance(exc, ssl.SSLError) else "TLS failed"
 
 
 class HTTPReply:
