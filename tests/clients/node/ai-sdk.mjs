@@ -42,6 +42,12 @@ const askWeather = [
 ].join('\n');
 const agent = { prompt: askWeather, tools, stopWhen: stepCountIs(3) };
 
+const png = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+const pdf = Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n%%EOF\n');
+
 const quiet = { maxRetries: 0, onError: () => {} };
 async function all(stream) {
   const parts = [];
@@ -118,6 +124,23 @@ const features = {
       const result = streamText({ model: plainClaude(model), prompt, output, ...quiet });
       assert.deepEqual((await all(result.partialOutputStream)).at(-1), drawn);
     }
+  },
+
+  async media(model) {
+    const content = [
+      { type: 'text', text: 'Look.' },
+      { type: 'image', image: png },
+      { type: 'file', data: pdf, mediaType: 'application/pdf', filename: 'a.pdf' },
+    ];
+    const { text } = await generateText({ model: claude(model), messages: [{ role: 'user', content }] });
+    assert.deepEqual([text.match(/\(image\)/g).length, text.match(/\(document\)/g).length], [1, 1]);
+  },
+
+  async refusalAndCut(model) {
+    const refused = 'Do it.\n/simulate refusal I will not.';
+    assert.equal((await generateText({ model: claude(model), prompt: refused })).finishReason, 'content-filter');
+    const cut = 'Tell me.\n/simulate text One two\n/simulate stop max_tokens';
+    assert.equal((await generateText({ model: claude(model), prompt: cut })).finishReason, 'length');
   },
 
   async unknownModel() {

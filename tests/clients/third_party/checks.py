@@ -1,6 +1,7 @@
 """What the programs beside this file share: where the daemon is, which models, and what they ask for."""
 
 import asyncio
+import base64
 import inspect
 import os
 from collections.abc import Callable, Iterator
@@ -63,6 +64,21 @@ ASK_WEATHER = """What is the weather in Oslo and in Rome?
 /simulate text I will look.
 /simulate tool get_weather {"city": "Oslo"}
 /simulate tool get_weather {"city": "Rome"}"""
+
+
+# What a user shows; the simulator says what it was shown, as `(image)` or `(document)`.
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n%%EOF\n"
+
+# A refusal, and an answer that is cut.
+REFUSED = "Do it.\n/simulate refusal I will not."
+CUT = "Tell me.\n/simulate text One two\n/simulate stop max_tokens"
+
+
+def data_url(media_type: str, data: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
 def knows_the_weather(text: str) -> bool:

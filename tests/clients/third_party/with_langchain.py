@@ -1,5 +1,6 @@
 """LangChain's ChatOpenAI."""
 
+import base64
 import warnings
 
 import openai
@@ -7,17 +8,23 @@ from checks import (
     API_KEY,
     ASK_WEATHER,
     BASE_URL,
+    CUT,
     DRAW,
     DRAW_BY_TOOL,
     DRAWING,
     NOBODY,
+    PDF,
+    PNG,
+    REFUSED,
     Drawing,
+    data_url,
     get_weather,
     knows_the_weather,
     raises,
     run,
 )
-from langchain_core.messages import AIMessageChunk, HumanMessage, SystemMessage
+from langchain_core.exceptions import ContextOverflowError
+from langchain_core.messages import AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 
@@ -102,6 +109,41 @@ def sampling(model: str) -> None:
     assert chat_model(model, **settings).invoke("Hello").text
 
 
+def media(model: str) -> None:
+    image = {"type": "image", "base64": base64.b64encode(PNG).decode(), "mime_type": "image/png"}
+    link = {"type": "image_url", "image_url": {"url": "https://example.com/picture.png"}}
+    pdf = {
+        "type": "file",
+        "base64": base64.b64encode(PDF).decode(),
+        "mime_type": "application/pdf",
+        "filename": "a.pdf",
+    }
+    said = chat_model(model).invoke([HumanMessage([{"type": "text", "text": "Look."}, image, link, pdf])]).text
+    assert [said.count("(image)"), said.count("(document)")] == [2, 1]
+
+
+def image_from_a_tool(model: str) -> None:
+    """The result of a call is a picture."""
+    messages = [HumanMessage(ASK_WEATHER)]
+    bound = chat_model(model).bind_tools([get_weather])
+    messages.append(bound.invoke(messages))
+    content = [{"type": "image_url", "image_url": {"url": data_url("image/png", PNG)}}]
+    messages += [ToolMessage(content, tool_call_id=call["id"]) for call in messages[-1].tool_calls]
+    assert "get_weather -> (image)" in bound.invoke(messages).text
+
+
+def refusal_and_cut(model: str) -> None:
+    assert chat_model(model).invoke(REFUSED).response_metadata["finish_reason"] == "content_filter"
+    assert chat_model(model).invoke(CUT).response_metadata["finish_reason"] == "length"
+    with raises(openai.ContentFilterFinishReasonError):
+        chat_model(model).with_structured_output(Drawing).invoke(REFUSED)
+
+
+def context_overflow(model: str) -> None:
+    with raises(ContextOverflowError):
+        chat_model(model).invoke("/simulate status 400 message='prompt is too long: 210000 tokens > 200000 maximum'")
+
+
 def unknown_model(model: str) -> None:
     with raises(openai.NotFoundError) as caught:
         chat_model(NOBODY).invoke("Hello")
@@ -119,5 +161,9 @@ run(
     structured_output_by_tool,
     structured_output_by_json_mode,
     sampling,
+    media,
+    image_from_a_tool,
+    refusal_and_cut,
+    context_overflow,
     unknown_model,
 )

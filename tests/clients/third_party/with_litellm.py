@@ -10,11 +10,16 @@ from checks import (
     API_KEY,
     ASK_WEATHER,
     BASE_URL,
+    CUT,
     DRAW,
     DRAW_BY_TOOL,
     DRAWING,
     NOBODY,
+    PDF,
+    PNG,
+    REFUSED,
     Drawing,
+    data_url,
     get_weather,
     knows_the_weather,
     raises,
@@ -109,6 +114,19 @@ def structured_output_by_tool(model: str) -> None:
     assert Drawing.model_validate_json(arguments) == DRAWING
 
 
+def media(model: str) -> None:
+    image = {"type": "image_url", "image_url": {"url": data_url("image/png", PNG), "detail": "low"}}
+    pdf = {"type": "file", "file": {"file_data": data_url("application/pdf", PDF), "filename": "a.pdf"}}
+    asked = {"role": "user", "content": [{"type": "text", "text": "Look."}, image, pdf]}
+    said = ask(model, asked).choices[0].message.content
+    assert [said.count("(image)"), said.count("(document)")] == [1, 1]
+
+
+def refusal_and_cut(model: str) -> None:
+    assert ask(model, user(REFUSED)).choices[0].finish_reason == "content_filter"
+    assert ask(model, user(CUT)).choices[0].finish_reason == "length"
+
+
 def errors(model: str) -> None:
     with raises(litellm.NotFoundError) as caught:
         ask(NOBODY, user("Hello"))
@@ -129,5 +147,7 @@ run(
     structured_output,
     structured_output_by_json_mode,
     structured_output_by_tool,
+    media,
+    refusal_and_cut,
     errors,
 )

@@ -9,6 +9,8 @@ from checks import (
     DRAW_BY_TOOL,
     DRAWING,
     NOBODY,
+    PDF,
+    PNG,
     Drawing,
     get_weather,
     knows_the_weather,
@@ -16,7 +18,7 @@ from checks import (
     run,
 )
 from llama_index.core.agent.workflow import FunctionAgent
-from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock
+from llama_index.core.base.llms.types import ChatMessage, DocumentBlock, ImageBlock, TextBlock, ThinkingBlock
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai_like import OpenAILike
@@ -93,6 +95,16 @@ def structured_output_streamed(model: str) -> None:
     assert last.model_dump() == DRAWING.model_dump()
 
 
+def media(model: str) -> None:
+    shown = [
+        ImageBlock(image=PNG, image_mimetype="image/png"),
+        ImageBlock(url="https://example.com/picture.png"),
+        DocumentBlock(data=PDF, document_mimetype="application/pdf", title="a.pdf"),
+    ]
+    said = chat_model(model).chat([ChatMessage(role="user", blocks=[TextBlock(text="Look."), *shown])]).message.content
+    assert [said.count("(image)"), said.count("(document)")] == [2, 1]
+
+
 def unknown_model(model: str) -> None:
     with raises(openai.NotFoundError) as caught:
         chat_model(NOBODY).complete("Hello")
@@ -108,5 +120,6 @@ run(
     structured_output_by_tool,
     structured_output_by_schema,
     structured_output_streamed,
+    media,
     unknown_model,
 )

@@ -1,11 +1,10 @@
 """The `llm` command line, its models named in its own file as its users do."""
 
-import base64
 import json
 import os
 from pathlib import Path
 
-from checks import API_KEY, ASK_WEATHER, BASE_URL, DRAW, DRAWING, MODELS, NOBODY, Drawing, knows_the_weather, run
+from checks import API_KEY, ASK_WEATHER, BASE_URL, DRAW, DRAWING, MODELS, NOBODY, PNG, Drawing, knows_the_weather, run
 from click.testing import CliRunner
 
 home = Path(os.environ["HOME"]) / "llm"
@@ -36,9 +35,6 @@ def get_weather(city: str) -> str:
     "The weather in a city."
     return {"Oslo": "3 degrees", "Rome": "20 degrees"}[city]
 """
-PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 
 
 def llm(model: str, *arguments: str) -> str:
@@ -75,7 +71,7 @@ def structured_output(model: str) -> None:
 
 def image(model: str) -> None:
     path = home / "pixel.png"
-    path.write_bytes(PIXEL)
+    path.write_bytes(PNG)
     assert "(image)" in llm(model, "-a", str(path), "What is this?")
 
 

@@ -17,7 +17,10 @@ from checks import (
     DRAW,
     DRAWING,
     NOBODY,
+    PDF,
+    PNG,
     Drawing,
+    data_url,
     get_weather,
     knows_the_weather,
     raises,
@@ -101,6 +104,14 @@ async def typed_answer_after_tools(model: str) -> None:
     assert (await Runner.run(asked, prompt)).final_output == DRAWING
 
 
+async def media(model: str) -> None:
+    image = {"type": "input_image", "image_url": data_url("image/png", PNG), "detail": "auto"}
+    pdf = {"type": "input_file", "file_data": data_url("application/pdf", PDF), "filename": "a.pdf"}
+    asked = [{"role": "user", "content": [{"type": "input_text", "text": "Look."}, image, pdf]}]
+    said = (await Runner.run(agent(model), asked)).final_output
+    assert [said.count("(image)"), said.count("(document)")] == [1, 1]
+
+
 async def unknown_model(model: str) -> None:
     with raises(openai.NotFoundError) as caught:
         await Runner.run(agent(NOBODY), "Hello")
@@ -117,5 +128,6 @@ run(
     hand_off,
     typed_answer,
     typed_answer_after_tools,
+    media,
     unknown_model,
 )

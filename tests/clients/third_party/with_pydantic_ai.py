@@ -4,22 +4,43 @@ from checks import (
     API_KEY,
     ASK_WEATHER,
     BASE_URL,
+    CUT,
     DRAW,
     DRAW_BY_TOOL,
     DRAWING,
     NOBODY,
+    PDF,
+    PNG,
+    REFUSED,
     Drawing,
     get_weather,
     knows_the_weather,
     raises,
     run,
 )
-from pydantic_ai import Agent, ModelHTTPError, NativeOutput, PromptedOutput, ToolOutput
+from openai import AsyncOpenAI
+from pydantic_ai import (
+    Agent,
+    BinaryContent,
+    ImageUrl,
+    NativeOutput,
+    PromptedOutput,
+    ToolOutput,
+)
+from pydantic_ai.exceptions import (
+    ContentFilterError,
+    ModelContextWindowExceededError,
+    ModelNotFoundError,
+    ModelOverloadedError,
+    ModelQuotaExceededError,
+    ModelRateLimitError,
+    ModelServerError,
+)
 from pydantic_ai.messages import ThinkingPart
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIChatModelSettings
 from pydantic_ai.providers.openai import OpenAIProvider
 
-provider = OpenAIProvider(base_url=BASE_URL, api_key=API_KEY)
+provider = OpenAIProvider(openai_client=AsyncOpenAI(base_url=BASE_URL, api_key=API_KEY, max_retries=0))
 
 
 def agent(model: str, **settings: object) -> Agent:
@@ -87,8 +108,58 @@ async def typed_answer_after_tools(model: str) -> None:
     assert (await agent(model, tools=[get_weather], output_type=NativeOutput(Drawing)).run(prompt)).output == DRAWING
 
 
+async def media(model: str) -> None:
+    shown = [
+        BinaryContent(PNG, media_type="image/png"),
+        ImageUrl("https://example.com/picture.png"),
+        BinaryContent(PDF, media_type="application/pdf"),
+    ]
+    said = (await agent(model).run(["Look.", *shown])).output
+    assert [said.count("(image)"), said.count("(document)")] == [2, 1]
+
+
+async def image_from_a_tool(model: str) -> None:
+    def take_picture() -> BinaryContent:
+        return BinaryContent(PNG, media_type="image/png")
+
+    prompt = "Look.\n/simulate tool take_picture"
+    # It sends the picture in a message of the user's, after a result that names it.
+    assert "take_picture -> See file" in (await agent(model, tools=[take_picture]).run(prompt)).output
+
+
+async def refusal_and_cut(model: str) -> None:
+    with raises(ContentFilterError):
+        await agent(model).run(REFUSED)
+    assert (await agent(model).run(CUT)).response.finish_reason == "length"
+
+
+async def errors(model: str) -> None:
+    """The library sorts errors by their codes."""
+    too_long = "400 message='prompt is too long: 210000 tokens > 200000 maximum'"
+    for status, kind in {
+        "429": ModelRateLimitError,
+        "400 message='Your credit balance is too low to access the Anthropic API.'": ModelQuotaExceededError,
+        too_long: ModelContextWindowExceededError,
+        "500": ModelServerError,
+        "529": ModelOverloadedError,
+    }.items():
+        with raises(kind):
+            await agent(model).run(f"Hello\n/simulate status {status}")
+
+
+async def errors_in_a_stream(model: str) -> None:
+    for event, kind in {
+        "rate_limit_error": ModelRateLimitError,
+        "overloaded_error": ModelOverloadedError,
+        "api_error": ModelServerError,
+    }.items():
+        with raises(kind):
+            async with agent(model).run_stream(f"Hello\n/simulate text One\n/simulate error {event}") as result:
+                await result.get_output()
+
+
 async def unknown_model(model: str) -> None:
-    with raises(ModelHTTPError) as caught:
+    with raises(ModelNotFoundError) as caught:
         await agent(NOBODY).run("Hello")
     assert caught.error.status_code == 404
     assert caught.error.body["code"] == "model_not_found"
@@ -105,5 +176,10 @@ run(
     typed_answer_by_schema,
     typed_answer_by_json_mode,
     typed_answer_after_tools,
+    media,
+    image_from_a_tool,
+    refusal_and_cut,
+    errors,
+    errors_in_a_stream,
     unknown_model,
 )
