@@ -36,7 +36,8 @@ DRAIN = 0.5
 async def chat_completions(request: web.Request) -> web.StreamResponse:
     exchange = request[EXCHANGE]
     chat, unknown = read_chat_request(await request.read())
-    ask = _Ask(request.app[STATE], exchange, chat, unknown, request.headers.get("anthropic-beta", ""))
+    betas, tried = (request.headers.get(name, "") for name in ("anthropic-beta", "x-stainless-retry-count"))
+    ask = _Ask(request.app[STATE], exchange, chat, unknown, betas, tried)
     exchange.model, exchange.upstream_model = chat.model, ask.model.id
     exchange.warnings = ask.translation.warnings
     _log_notes(ask)
@@ -66,6 +67,7 @@ class _Ask:
     chat: ChatRequest
     unknown: frozenset[str]
     betas: str
+    tried: str  # how often the client has retried by itself, as it says
     model: Model = field(init=False)
     translation: Translation = field(init=False)
 
@@ -100,6 +102,7 @@ class _Ask:
         """Upstream's reply to `body`, a good one."""
         betas = ",".join(filter(None, (*self.translation.betas, self.betas)))
         headers = {"anthropic-beta": betas} if betas else {}
+        headers["x-stainless-retry-count"] = self.tried
         reply = await stack.enter_async_context(
             self.state.backend.send(UpstreamRequest("POST", "/v1/messages", body, headers))
         )

@@ -12,7 +12,7 @@ _BUSY = (429, 503, 529)
 def budget(retries: int, headers: Mapping[str, str]) -> int:
     """How many retries are left to us, out of `retries`, for a client that has tried before by itself."""
     tried = next((value for name, value in headers.items() if name.lower() == "x-stainless-retry-count"), "0")
-    return max(0, retries - int(tried)) if tried.isascii() and tried[:3].isdigit() else retries
+    return max(0, retries - int(tried[:3])) if tried.isascii() and tried.isdigit() else retries
 
 
 def pause(attempt: int) -> float:

@@ -234,3 +234,17 @@ async def test_after_a_burst_of_failures_everything_is_as_before(serve: Serve) -
         await asyncio.gather(*(ask(served, stream=number % 2 == 0) for number in range(60)))
         assert (await served.client.get("/health")).status == 200
     assert not served.state.open
+
+
+async def test_a_client_and_the_server_do_not_both_try_again(serve: Serve) -> None:
+    async def busy(peer: Connection) -> None:
+        while True:
+            await peer.request()
+            await peer.send(answer(b"{}", "529 Overloaded", b"retry-after-ms: 1"))
+
+    async with serve(busy, retries=1) as served:
+        for tried, requests in (("0", 2), ("1", 1)):
+            served.upstream.requests.clear()
+            headers = {"x-stainless-retry-count": tried}
+            reply = await served.client.post("/openai/v1/chat/completions", json=ASK, headers=headers)
+            assert (reply.status, len(served.sent())) == (503, requests)
