@@ -130,7 +130,7 @@ async def parallel(run: Run) -> Figures:
     answers = [answer for some in lists for answer in some]
     run.verify(answers, stream=False, kind="text", count=20)
     took = (max(answer.ended for answer in answers) - min(answer.asked for answer in answers)) / 1e9
-    return {"requests_per_s": len(answers) / took, "cpu_share": cpu / took}
+    return {"requests_per_s": len(answers) / took, "cpu_ms_per_request": cpu / len(answers) * 1e3}
 
 
 async def big(run: Run) -> Figures:
@@ -138,9 +138,12 @@ async def big(run: Run) -> Figures:
     data = run.request(stream=False, big=True)
     async with connections(run.target.port, 1) as (connection,):
         await _one_after_the_other(connection, data, 2)
+        before = run.target.cpu()
         answers = await _one_after_the_other(connection, data, run.size.big)
+        cpu = run.target.cpu() - before
     run.verify(answers, stream=False, kind="text", count=20)
-    return {"p50_ms": quantile([(answer.ended - answer.asked) / 1e6 for answer in answers], 50)}
+    p50 = quantile([(answer.ended - answer.asked) / 1e6 for answer in answers], 50)
+    return {"p50_ms": p50, "cpu_ms_per_request": cpu / len(answers) * 1e3}
 
 
 async def held(run: Run) -> Figures:
