@@ -50,6 +50,7 @@ def _systemd_user() -> str | None:
 # name of the marker -> what is missing, as a sentence for the reader of a skip; None if it is all there
 COMPONENTS: dict[str, Callable[[], str | None]] = {
     "checkout": _checkout,
+    "chromium": _programs("chromium"),
     "claude": _programs("claude"),
     "clients": _clients,
     "codex": _programs("codex"),

@@ -55,24 +55,24 @@ async def listening(app: web.Application) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def daemon(*, options: Options | None = None, **settings: object) -> AsyncIterator[Daemon]:
+async def daemon(*, options: Options | None = None, port: int = 0, **settings: object) -> AsyncIterator[Daemon]:
     """A daemon on a simulator, both in this loop. Afterwards every request that went upstream is judged."""
     simulator = simulator_app(options or Options(record=1000))
-    async with listening(simulator) as upstream, proxied(upstream, **settings) as url:
+    async with listening(simulator) as upstream, proxied(upstream, port=port, **settings) as url:
         yield Daemon(url, simulator[SENT])
     judge(simulator[SENT])
 
 
 @asynccontextmanager
-async def proxied(upstream: str, **settings: object) -> AsyncIterator[str]:
-    """A daemon whose upstream is at `upstream`; yields its address."""
+async def proxied(upstream: str, *, port: int = 0, **settings: object) -> AsyncIterator[str]:
+    """A daemon whose upstream is at `upstream`; yields its address. Port 0 is a free one."""
     config = load({"base_url": upstream, "retries": 0, **settings}, {})
     # One source, because asking the system keyring starts a process, and these daemons come by the hundred.
     chain = CredentialChain([EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", {"ANTHROPIC_API_KEY": KEY})], config)
     backend = AnthropicBackend(config, chain, {})
     server = Server(proxy_app(config, backend, chain))
     try:
-        yield await server.start(bind("127.0.0.1", 0), "127.0.0.1")
+        yield await server.start(bind("127.0.0.1", port), "127.0.0.1")
     finally:
         await server.close()
         await backend.close()
