@@ -98,6 +98,18 @@ def test_the_pause_of_a_rate_limit_stands_in_the_message_too():
     assert failed(429, message="try again in 3s", retry_after="12").message == "try again in 3s"
 
 
+def test_an_overflow_is_said_in_openais_words_too():
+    found = failed(400, message="prompt is too long: 5 tokens > 4 maximum")
+    assert found.message == "This model's maximum context length is 4 tokens. prompt is too long: 5 tokens > 4 maximum"
+    assert failed(400, message="Prompt is too long").message == "Prompt is too long"
+
+
+def test_an_unknown_model_is_said_in_a_sentence():
+    found = failed(404, message="model: claude-x")
+    assert found.message == "The model `claude-x` does not exist or you do not have access to it."
+    assert failed(404, message="Model not found").message == "Model not found"
+
+
 def test_whether_to_retry_is_said_where_we_know():
     assert failed(529).headers["x-should-retry"] == "true"
     assert failed(529, x_should_retry="false").headers["x-should-retry"] == "false"

@@ -17,7 +17,6 @@ API_KEY = "any"
 # One that thinks when it is asked to and can be forced to call a tool; one that always thinks, binds its thinking to
 # the conversation and cannot be forced; one that thinks unless a call is forced.
 MODELS = ("claude-sonnet-4-5", "claude-opus-5-5", "claude-haiku-5-5")
-THINKERS = MODELS[1:]
 NOBODY = "claude-nobody-1"
 
 
