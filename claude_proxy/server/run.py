@@ -80,9 +80,9 @@ async def _serve(
         app = proxy_app(config, backend, chain, nonce=nonce)
         server = Server(app)
         stack.push_async_callback(server.close)
-        address = await server.start(listening, config.host)
-        log.info("listening on %s, upstream %s", address, config.base_url)
-        ready(address)
+        url = await server.start(listening, config.host)
+        log.info("listening on %s, upstream %s", url, config.base_url)
+        ready(url)
         await _serving(app[STATE], signals.first, manager, config.idle_timeout)
         log.info("stopping: %d requests are open", len(app[STATE].open))
         if manager:

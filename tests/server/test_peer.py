@@ -65,6 +65,43 @@ def test_a_client_that_only_ended_its_side_is_still_there() -> None:
         assert peer.is_ours(accepted)
 
 
+@linux
+def test_a_connection_that_is_not_there_is_nobodys() -> None:
+    assert peer._owner(socket.AF_INET, ("127.0.0.1", 1), ("127.0.0.1", 2)) is None
+
+
+class FromAfar(socket.socket):
+    def getpeername(self) -> tuple[str, int]:
+        return ("192.0.2.7", 4711)
+
+
+def test_another_machine_is_no_other_user_of_this_one() -> None:
+    with FromAfar() as accepted:
+        assert peer.is_ours(accepted)
+
+
+def test_a_system_without_an_answer_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(peer, "_owner", refused)
+    assert not peer.can_tell()
+    monkeypatch.setattr(sys, "platform", "other")
+    assert not peer.can_tell()
+
+
+async def test_a_connection_that_is_gone_before_it_is_looked_at_is_dropped(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: socket.socket) -> bool:
+        raise OSError
+
+    async with serve(same_user=False) as served:
+        served.server.room.same_user = True
+        monkeypatch.setattr(peer, "is_ours", gone)
+        assert b"forbidden_user" in await told(served.url, HEALTH)
+
+
 def test_the_other_end_of_a_unix_socket_is_ours() -> None:
     left, right = socket.socketpair()
     with left, right:

@@ -1,15 +1,21 @@
 import asyncio
+import contextlib
+import os
 import resource
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from claude_proxy.config import load
+from claude_proxy.errors import ServiceError
+from claude_proxy.server import run
+from claude_proxy.server.binding import bind
 from tests.server.conftest import Serve
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, chunk
 
@@ -90,6 +96,56 @@ async def test_idle_connections_do_not_delay_the_end(serve: Serve) -> None:
 
 
 # -------------------------------------------------------------------------------------------------- the process
+
+
+@pytest.fixture
+def _own_signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lets `serve` run in this process, without what it changes for good."""
+    monkeypatch.setattr(run, "_keep_secrets_in_memory", lambda: None)
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_serving_begins_with_ready_and_ends_with_a_signal(tmp_path: Path) -> None:
+    told: list[str] = []
+    manager = run.Manager(told.append, told.append, 0.01)
+    tmp_path.chmod(0o700)
+    place = tmp_path / "door.sock"
+
+    def ready(url: str) -> None:
+        told.append(f"{url.rpartition(':')[0]} {place.is_socket()}")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    flags = {"port": 0, "simulator": True, "unix_socket": str(place)}
+    assert run.serve(load(flags, {}), environ=os.environ, ready=ready, manager=manager) == 0
+    assert told == ["http://127.0.0.1 True", "0 requests served, 0 open", "waiting for open requests"]
+    assert not place.exists()
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_serving_ends_by_itself_when_nobody_asks() -> None:
+    flags = {"port": 0, "simulator": True, "idle_timeout": 0.05}
+    assert run.serve(load(flags, {}), environ=os.environ) == 0
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_serving_on_a_taken_port_fails_before_anything_else() -> None:
+    with contextlib.closing(bind("127.0.0.1", 0)[0]) as taken:
+        flags = {"port": taken.getsockname()[1], "simulator": True}
+        with pytest.raises(ServiceError, match="already in use"):
+            run.serve(load(flags, {}), environ=os.environ)
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_sockets_that_listen_already_are_taken_over() -> None:
+    made = bind("127.0.0.1", 0)
+    port = made[0].getsockname()[1]
+    ready: list[str] = []
+    flags = {"port": 1, "simulator": True, "idle_timeout": 0.05}
+    run.serve(load(flags, {}), environ=os.environ, ready=ready.append, sockets=made)
+    assert ready == [f"http://127.0.0.1:{port}"]
 
 
 @asynccontextmanager
