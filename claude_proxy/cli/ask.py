@@ -66,6 +66,8 @@ def _answer(up: Running, body: dict[str, Any]) -> Iterator[str]:
         yield from _pieces(response)
     except (OSError, http.client.HTTPException) as exc:
         raise UpstreamUnreachable(f"the daemon does not answer: {exc}", hint="see `claude-proxy logs`") from exc
+    except (ValueError, KeyError, TypeError) as exc:
+        raise UpstreamDisconnected("the answer is garbled", hint="see `claude-proxy logs`") from exc
     finally:
         connection.close()
 

@@ -4,7 +4,6 @@ Exit codes: 0 done; 1 it failed, and stderr says why; 2 the command line or a se
 running (`status`); 130 interrupted. `run` and `logs` pass on the exit code of the program they run.
 """
 
-import difflib
 import importlib
 import os
 import sys
@@ -77,6 +76,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _ENTRIES and not args[0].startswith("-"):
+            import difflib
+
             close = difflib.get_close_matches(args[0], _ENTRIES, n=1)
             raise click.UsageError(
                 f"no such command: {args[0]}" + (f"; did you mean `{close[0]}`?" if close else ""), ctx

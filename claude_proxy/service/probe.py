@@ -1,24 +1,28 @@
 """Asking the daemon over its own port."""
 
-import http.client
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from claude_proxy import __version__
 from claude_proxy.errors import ServiceError
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
 
 USER_AGENT = f"claude-proxy/{__version__}"
 # By this name the daemon lets everybody in, whatever address it listens on.
 HEADERS = {"Host": "localhost", "User-Agent": USER_AGENT}
 
 
-def connect(url: str, timeout: float) -> http.client.HTTPConnection:
+def connect(url: str, timeout: float) -> "HTTPConnection":
     """A connection to the daemon at `url`; it is made with the first request."""
+    from http.client import HTTPConnection  # noqa: PLC0415 - a fifth of a command's start, and most need none
+
     address = urlsplit(url)
-    return http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=timeout)
+    return HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=timeout)
 
 
 def key_headers(key_file: str | None) -> dict[str, str]:
@@ -39,10 +43,12 @@ def get_json(
     The connection is direct: proxies of the environment are for the world outside.
     """
     connection = connect(url, timeout)
+    from http.client import HTTPException  # noqa: PLC0415 - it is loaded by now
+
     try:
         connection.request("GET", path, headers={**HEADERS, "Connection": "close", **(headers or {})})
         data = json.loads(connection.getresponse().read(1024 * 1024))
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, HTTPException, ValueError):
         return None
     finally:
         connection.close()

@@ -12,7 +12,6 @@ stop waits for the start before it.
 import contextlib
 import json
 import os
-import secrets
 import select
 import signal
 import stat
@@ -286,7 +285,7 @@ def claim(
                 started=start_time(pid) or 0.0,
                 since=time.time(),
                 manager=manager,
-                instance=secrets.token_hex(16),
+                instance=os.urandom(16).hex(),
                 drain=drain,
                 flags=flags or {},
                 key_file=str(key_file) if key_file else None,

@@ -1,0 +1,47 @@
+import io
+import sys
+
+import pytest
+
+from claude_proxy.cli import output
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_an_error_and_its_hint_go_to_stderr_without_colours_where_nobody_looks(capsys: pytest.CaptureFixture[str]):
+    output.error("no", "do this")
+    output.warn("careful")
+    output.show("data")
+    assert capsys.readouterr() == ("data\n", "error: no\nhint: do this\nwarning: careful\n")
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+)
+def test_a_terminal_has_colours_unless_its_user_wants_none(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], coloured: bool
+):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    output.error("no")
+    assert ("\x1b[" in terminal.getvalue()) is coloured
+
+
+def test_a_stream_that_is_closed_or_absent_has_no_colours():
+    closed = io.StringIO()
+    closed.close()
+    assert not output.wants_colour(closed)
+    assert not output.wants_colour(None)  # type: ignore[arg-type] # what pythonw has
+
+
+def test_columns_stand_below_each_other_and_the_last_keeps_its_length():
+    assert output.columns([["a", "bb", "c"], ["aaa", "b", "cc"]]) == ["a    bb  c", "aaa  b   cc"]
+    assert output.columns([["alone"]]) == ["alone"]
