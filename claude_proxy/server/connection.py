@@ -71,7 +71,7 @@ def _is_ours(transport: asyncio.Transport) -> bool:
 class Connection(web.RequestHandler):
     """aiohttp's connection, with a bound on their number and errors in OpenAI's shape."""
 
-    __slots__ = ("_admitted", "_room")
+    __slots__ = ("_room",)
 
     def __init__(self, server: web.Server, room: Room, *, loop: asyncio.AbstractEventLoop) -> None:
         silent: Any = None  # aiohttp then logs nothing; its annotation does not know
@@ -84,7 +84,6 @@ class Connection(web.RequestHandler):
             access_log=silent,
         )
         self._room = room
-        self._admitted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         coming = cast("asyncio.Transport", transport)
@@ -92,13 +91,11 @@ class Connection(web.RequestHandler):
             _turn_away(coming, error)
             return
         self._room.taken += 1
-        self._admitted = True
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._admitted:
-            self._room.taken -= 1
-            super().connection_lost(exc)
+        self._room.taken -= 1
+        super().connection_lost(exc)
 
     def handle_error(
         self,
@@ -128,5 +125,9 @@ def _turn_away(transport: asyncio.Transport, error: ProxyError) -> None:
     body = error_body(error, "openai", "")
     head = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\ncontent-type: application/json\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in error.headers.items())
+    transport.set_protocol(asyncio.Protocol())  # drops whatever comes
     transport.write(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
-    transport.close()
+    transport.write_eof()
+    # Where descriptors are short, none is kept for the sake of an answer.
+    pause = 0.0 if isinstance(error, TooManyConnections) else LINGER
+    asyncio.get_running_loop().call_later(pause, transport.close)
