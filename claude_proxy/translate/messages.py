@@ -43,12 +43,38 @@ class _Conversation:
     calls: Calls
     system: list[TextBlock] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
+    standing: list[tuple[str, list[TextBlock]]] = field(default_factory=list)  # since the last turn of the user's
 
     def append(self, role: str, blocks: Iterable[Block]) -> None:
         """Add blocks to the last turn if it is `role`'s, else begin a new turn."""
+        if role == "user":
+            self._hoist_system()
         if not self.turns or self.turns[-1].role != role:
             self.turns.append(Turn(role))
         self.turns[-1].blocks.extend(blocks)
+
+    def add_system(self, blocks: list[TextBlock], place: str) -> None:
+        """Add system texts where they stand if the model honours them there, else at the top."""
+        native = self.draft.model.system_messages and not self.calls.waiting
+        if native and self.turns and self.turns[-1].role != "assistant":
+            self.append("system", [TextBlock(block.text) for block in blocks])
+            self.standing.append((place, blocks))
+            return
+        self.system.extend(blocks)
+        if self.turns:
+            self._warn_of_move(place)
+
+    def _hoist_system(self) -> None:
+        """Take back a turn of the system's that the user's would follow: only the assistant's may."""
+        if self.turns and self.turns[-1].role == "system":
+            self.turns.pop()
+            for place, blocks in self.standing:
+                self.system.extend(blocks)
+                self._warn_of_move(place)
+        self.standing.clear()
+
+    def _warn_of_move(self, place: str) -> None:
+        self.draft.warn(place, "a later system message was moved to the top: it cannot stand here")
 
 
 def translate_messages(draft: Draft) -> None:
@@ -66,7 +92,8 @@ def translate_messages(draft: Draft) -> None:
         place = f"messages[{index}]"
         match message:
             case openai.SystemMessage() | openai.DeveloperMessage():
-                _system(conversation, message, index, messages)
+                if texts := text_blocks(message.content):
+                    conversation.add_system(texts, place)
             case openai.UserMessage():
                 conversation.append("user", _user_blocks(message, place, named=named))
             case openai.AssistantMessage():
@@ -96,36 +123,6 @@ def end_with_user(draft: Draft, *, prefill: bool) -> None:
 
 
 # -------------------------------------------------------------------------------------------------- each role
-
-
-def _system(
-    conversation: _Conversation,
-    message: openai.SystemMessage | openai.DeveloperMessage,
-    index: int,
-    messages: Sequence[openai.ChatMessage],
-) -> None:
-    blocks = text_blocks(message.content)
-    if not blocks:
-        return
-    if not conversation.turns:
-        conversation.system.extend(blocks)
-    elif conversation.draft.model.system_messages and _native_place(conversation, index, messages):
-        conversation.append("system", [TextBlock(block.text) for block in blocks])
-    else:
-        conversation.system.extend(blocks)
-        conversation.draft.warn(
-            f"messages[{index}]", "a later system message was moved to the top: it cannot stand here"
-        )
-
-
-def _native_place(conversation: _Conversation, index: int, messages: Sequence[openai.ChatMessage]) -> bool:
-    """Whether a system message may stand here: behind a user's turn, and last or before an assistant's."""
-    if conversation.turns[-1].role == "assistant" or conversation.calls.waiting:
-        return False
-    for following in messages[index + 1 :]:
-        if not isinstance(following, openai.SystemMessage | openai.DeveloperMessage):
-            return isinstance(following, openai.AssistantMessage)
-    return True
 
 
 def _several_names(messages: Sequence[openai.ChatMessage]) -> bool:

@@ -94,7 +94,7 @@ _ROWS: tuple[Model, ...] = (
     _row("claude-fable-5", thinking=_ALWAYS),
     _row("claude-mythos-5", thinking=_ALWAYS),
     _row("claude-opus-5", disabled_up_to_high=True, fast=True),
-    _row("claude-opus-4-8", thinks=False, fast=True),
+    _row("claude-opus-4-8", thinks=False, disabled_up_to_high=True, fast=True),
     _row("claude-opus-4-7", thinks=False, system_messages=False),
     _row("claude-opus-4-6", **_4_6),
     _row("claude-sonnet-4-6", **_4_6),

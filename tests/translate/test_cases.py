@@ -15,6 +15,7 @@ from claude_proxy.simulator.validate import messages_request
 from claude_proxy.wire.anthropic import VERSION
 from tests.support.judge import assert_valid_chunk, assert_valid_completion, assert_valid_upstream
 from tests.translate.case import CASES, Case, error_of
+from tests.translate.chunks import folded, without_custom
 
 ALL = [Case(path.name) for path in sorted(CASES.iterdir())]
 SENT = [case for case in ALL if case.has("anthropic.json")]
@@ -126,7 +127,7 @@ def test_an_answer_that_fails_is_no_completion(case: Case) -> None:
 def test_every_chunk_is_one_of_the_sdk_and_in_order(case: Case) -> None:
     received = chunks(case)
     for chunk in received:
-        assert_valid_chunk(_without_custom(chunk))
+        assert_valid_chunk(without_custom(chunk))
         assert [chunk[key] for key in ("id", "object", "created", "model")] == [
             received[0][key] for key in ("id", "object", "created", "model")
         ]
@@ -168,7 +169,7 @@ def test_folding_the_chunks_gives_the_completion(case: Case) -> None:
 def test_the_sdks_accumulator_reads_the_same_answer(case: Case) -> None:
     state: Any = ChatCompletionStreamState()
     for chunk in chunks(case):
-        state.handle_chunk(assert_valid_chunk(_without_custom(chunk)))
+        state.handle_chunk(assert_valid_chunk(without_custom(chunk)))
     got = state.current_completion_snapshot.to_dict(mode="json")["choices"][0]
     expected = case.json("completion.json")["choices"][0]
     message = expected["message"]
@@ -201,63 +202,3 @@ def chunks(case: Case) -> list[Any]:
     assert frames.pop() == ""
     assert all(frame.startswith("data: ") and "\n" not in frame for frame in frames)
     return [json.loads(frame[6:]) for frame in frames if frame != "data: [DONE]"]
-
-
-def _without_custom(chunk: Any) -> Any:
-    """`chunk` without calls of custom tools, which the SDK's chunk type does not know (its clients do)."""
-    chunk = json.loads(json.dumps(chunk))
-    for choice in chunk["choices"]:
-        calls = choice["delta"].get("tool_calls", [])
-        plain = [call for call in calls if "custom" not in call]
-        if len(plain) < len(calls):
-            del choice["delta"]["tool_calls"]
-    return chunk
-
-
-def folded(received: list[Any]) -> Any:
-    """The completion that `received` add up to, after nothing but OpenAI's description of its chunks."""
-    message: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None, "annotations": []}
-    choice = {"index": 0, "message": message, "finish_reason": None, "logprobs": None}
-    calls: dict[int, Any] = {}
-    answer = {key: received[0][key] for key in ("id", "created", "model", "system_fingerprint")}
-    answer |= {"object": "chat.completion", "choices": [choice]}
-    for chunk in received:
-        if chunk.get("usage"):
-            answer["usage"] = chunk["usage"]
-        if "service_tier" in chunk:
-            answer["service_tier"] = chunk["service_tier"]
-        for part in chunk["choices"]:
-            choice["finish_reason"] = part["finish_reason"] or choice["finish_reason"]
-            _add(message, calls, part["delta"])
-    if calls:
-        message["tool_calls"] = [calls[index] for index in range(len(calls))]
-    if (calls or "function_call" in message) and not message["content"]:
-        message["content"] = None
-    return answer
-
-
-def _add(message: dict[str, Any], calls: dict[int, Any], delta: dict[str, Any]) -> None:
-    for key in ("content", "refusal", "reasoning_content"):
-        if delta.get(key) is not None:
-            message[key] = (message.get(key) or "") + delta[key]
-    for note in delta.get("annotations", []):
-        assert note.pop("index") == len(message["annotations"])
-        message["annotations"].append(note)
-    if "function_call" in delta:
-        _join(message.setdefault("function_call", {}), delta["function_call"])
-    for call in delta.get("tool_calls", []):
-        index = call.pop("index")
-        if index not in calls:
-            assert index == len(calls)
-            assert {"id", "type"} <= call.keys()
-            calls[index] = {"id": call["id"], "type": call["type"], call["type"]: {}}
-        else:
-            assert not {"id", "type"} & call.keys()
-        kind = calls[index]["type"]
-        _join(calls[index][kind], call[kind])
-
-
-def _join(mine: dict[str, str], more: dict[str, str]) -> None:
-    for key, text in more.items():
-        assert key != "name" or "name" not in mine
-        mine[key] = mine.get(key, "") + text

@@ -3,6 +3,7 @@ import re
 import pytest
 
 from claude_proxy.errors import InvalidRequest
+from claude_proxy.simulator.models import CAPPED_WITHOUT_THINKING
 from claude_proxy.simulator.models import MODELS as SIMULATED
 from claude_proxy.translate.models import MODELS, SHIPPED, model_for, resolve, to_openai_model
 from claude_proxy.wire.anthropic import (
@@ -70,6 +71,7 @@ def test_the_table_agrees_with_what_the_simulated_upstream_enforces(row):
     assert model.thinking == row.thinking
     assert model.thinks == row.thinks
     assert model.efforts == row.efforts
+    assert model.disabled_up_to_high == (row.id in CAPPED_WITHOUT_THINKING)
     assert (model.sampling, model.prefill, model.fast) == (row.sampling, row.prefill, row.fast)
     assert (model.forced_tools == "refused") == (not row.forced_choice)
     assert (model.max_tokens, model.max_input_tokens) == (row.max_tokens, row.context)
