@@ -65,7 +65,7 @@ class OAuthEndpoint:
     def refresh(self, token: str) -> tuple[int, dict[str, object]]:
         self.refreshing.set()
         if self.hold:
-            self.hold.wait(30)
+            self.hold.wait(90)
         time.sleep(self.delay)
         with self._lock:
             self.refreshes += 1

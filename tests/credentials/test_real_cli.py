@@ -224,13 +224,28 @@ class Daemon:
         return self.process.communicate(timeout=60)[0].strip()
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
 
 
-def test_two_daemons_the_cli_and_one_expired_token_lose_nothing(login):
+@pytest.fixture
+def daemon(login):
+    """A function that starts a Daemon, which does not outlive the test."""
+    started: list[Daemon] = []
+
+    def start() -> Daemon:
+        started.append(Daemon(login))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
+
+
+def test_two_daemons_the_cli_and_one_expired_token_lose_nothing(login, daemon):
     login.expires_in(-AN_HOUR)
-    daemons = [Daemon(login), Daemon(login)]
+    daemons = [daemon(), daemon()]
     for each in daemons:
         each.ask()
     assert login.status()["loggedIn"]
@@ -238,14 +253,14 @@ def test_two_daemons_the_cli_and_one_expired_token_lose_nothing(login):
     assert (login.endpoint.refreshes, login.endpoint.double_uses) == (1, 0)
 
 
-def test_a_daemon_killed_while_the_cli_renews_costs_no_login(login):
+def test_a_daemon_killed_while_the_cli_renews_costs_no_login(login, daemon):
     login.expires_in(-AN_HOUR)
     old = login.stored()["accessToken"]
     login.endpoint.refreshing.clear()
     login.endpoint.hold = threading.Event()
-    victim, heir = Daemon(login), Daemon(login)
+    victim, heir = daemon(), daemon()
     victim.ask()
-    assert login.endpoint.refreshing.wait(30)
+    assert login.endpoint.refreshing.wait(60)
     victim.kill()
     heir.ask()
     login.endpoint.hold.set()
