@@ -5,6 +5,7 @@ import logging
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -50,8 +51,8 @@ class Exchange:
     quiet: bool = False  # a probe that would fill the log: one line at DEBUG
     task: asyncio.Task[object] | None = None
 
-    def log_end(self) -> None:
-        """The one line of this request."""
+    def log_end(self, *, muted: bool = False) -> None:
+        """The one line of this request; at DEBUG when it is `muted`."""
         now = time.monotonic()
         fields = {
             "id": self.id,
@@ -69,8 +70,28 @@ class Exchange:
         }
         known = {name: value for name, value in fields.items() if value is not None}
         text = " ".join(f"{name}={value}" for name, value in known.items())
-        level = logging.DEBUG if self.quiet and self.error is None else logging.INFO
+        level = logging.DEBUG if muted or (self.quiet and self.error is None) else logging.INFO
         log.log(level, "%s %s %s", self.method, self.path, text, extra={"fields": known})
+
+
+@dataclass
+class Burst:
+    """Lets the first few of a minute through: a page that keeps knocking must not fill the log."""
+
+    limit: int = 20
+    clock: Callable[[], float] = time.monotonic
+    _minute: int = -1
+    _count: int = 0
+
+    def is_over(self) -> bool:
+        """Count one more; whether it is one too many."""
+        minute = int(self.clock() // 60)
+        if minute != self._minute:
+            if self._count > self.limit:
+                log.warning("%d more requests were refused within a minute", self._count - self.limit)
+            self._minute, self._count = minute, 0
+        self._count += 1
+        return self._count > self.limit
 
 
 @dataclass(eq=False)
@@ -88,6 +109,7 @@ class State:
     served: int = 0
     open: set[Exchange] = field(default_factory=set)
     clients: Counter[str] = field(default_factory=Counter)
+    refused: Burst = field(default_factory=Burst)
     last_error: str | None = None
     last_error_at: float | None = None
     thinking: ThinkingMemory = field(default_factory=ThinkingMemory)

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+import msgspec
 from aiohttp import web
 
+from claude_proxy.log import one_line
 from claude_proxy.server.exchange import EXCHANGE, STATE
 from claude_proxy.server.replies import header_safe, open_stream
 from claude_proxy.upstream.base import UpstreamRequest
@@ -23,10 +25,13 @@ async def count_tokens(request: web.Request) -> web.StreamResponse:
 async def forward(request: web.Request, path: str) -> web.StreamResponse:
     """Ask upstream's `path` with this request's method, query and body, and hand on what it answers."""
     _, mark, query = request.raw_path.partition("?")
+    body = await request.read() if request.body_exists else None
+    if body:
+        request[EXCHANGE].model = _model(body)
     sent = UpstreamRequest(
         request.method,
         path + mark + query,
-        body=await request.read() if request.body_exists else None,
+        body=body,
         headers=_kept(request.headers, _ASKED),
     )
     async with request.app[STATE].backend.send(sent) as upstream:
@@ -41,6 +46,19 @@ async def forward(request: web.Request, path: str) -> web.StreamResponse:
             async for data in upstream.data():
                 await client.write(data)
     return client
+
+
+class _Named(msgspec.Struct):
+    model: str | None = None
+
+
+def _model(body: bytes) -> str | None:
+    """The model that is asked for, for the log; what cannot be read is upstream's to refuse."""
+    try:
+        name = msgspec.json.decode(body, type=_Named).model
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return name and one_line(name)[:100]
 
 
 def _kept(headers: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

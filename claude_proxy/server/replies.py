@@ -44,6 +44,7 @@ _ANTHROPIC_TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+_REFUSED = frozenset({401, 403, 415})  # what knocks at the door without belonging here gets these
 _QUIET = frozenset({"/health", "/status", "/"})
 
 
@@ -158,7 +159,7 @@ async def replies(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         state.open.discard(exchange)
         state.count(exchange)
-        exchange.log_end()
+        exchange.log_end(muted=exchange.status in _REFUSED and state.refused.is_over())
 
 
 def _exchange(request: web.Request) -> Exchange:

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from claude_proxy.server.exchange import Exchange, client_name
+from claude_proxy.server.exchange import Burst, Exchange, client_name
 from tests.server.conftest import Serve
 
 
@@ -55,3 +55,20 @@ async def test_the_names_of_clients_are_bounded(serve: Serve) -> None:
         assert len(served.state.clients) <= 65
         assert served.state.clients["others"] == 36
         assert served.state.served == 100
+
+
+def test_a_burst_of_refusals_is_a_few_lines_and_a_count(caplog: pytest.LogCaptureFixture) -> None:
+    now = 0.0
+    burst = Burst(limit=2, clock=lambda: now)
+    assert [burst.is_over() for _ in range(5)] == [False, False, True, True, True]
+    now = 60.0
+    assert not burst.is_over()
+    assert caplog.messages == ["3 more requests were refused within a minute"]
+
+
+async def test_a_page_that_keeps_knocking_does_not_fill_the_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    async with serve() as served:
+        with caplog.at_level(logging.INFO, "claude_proxy.requests"):
+            for _ in range(60):
+                assert (await served.client.get("/", headers={"Origin": "https://evil.com"})).status == 403
+    assert 20 <= sum("status=403" in line for line in caplog.messages) <= 40

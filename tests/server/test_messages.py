@@ -1,5 +1,6 @@
 import asyncio
 import json
+import logging
 
 import anthropic
 import pytest
@@ -153,3 +154,18 @@ async def test_the_anthropic_sdk_streams_counts_and_lists_through_it() -> None:
     assert "hello" in text
     assert counted.input_tokens > 0
     assert "claude-sonnet-5" in models
+
+
+@pytest.mark.parametrize(
+    ("body", "model"),
+    [(b'{"max_tokens": 1, "model": "claude-sonnet-5"}', "claude-sonnet-5"), (b'{"model": 1}', None), (b"{", None),
+     (b"\xff", None), (b"[]", None), (b"{}", None), (b'{"model": "a\\nb"}', "a\\nb"), (b'{"a":' * 9999, None)],
+)  # fmt: skip
+async def test_the_log_names_the_model_that_a_native_client_asks_for(
+    serve: Serve, caplog: pytest.LogCaptureFixture, body: bytes, model: str | None
+) -> None:
+    async with serve() as served:
+        with caplog.at_level(logging.INFO, "claude_proxy.requests"):
+            await served.client.post("/v1/messages", data=body)
+    assert (f"model={model}" in caplog.text) is (model is not None)
+    assert ("model=" in caplog.text) is (model is not None)
