@@ -31,6 +31,7 @@ from claude_proxy.translate.stream import StreamTranslator
 from claude_proxy.wire.openai import read_chat_request
 
 CASES = Path(__file__).parent / "cases"
+WHOLE_ANSWERS = sorted(path.parent.name for path in CASES.glob("*/completion.json"))
 CREATED = 1_795_305_600
 
 Cut = Callable[[bytes], Iterable[bytes]]

@@ -1,0 +1,100 @@
+from typing import Any
+
+import pytest
+
+from claude_proxy.translate.draft import Options
+from claude_proxy.translate.models import model_for
+from claude_proxy.translate.request import to_messages_request
+from claude_proxy.wire.anthropic import ModelCapabilities, ModelInfo, ThinkingCapability, ThinkingTypes
+from claude_proxy.wire.openai import read_chat_request
+from tests.translate.case import sent, translated
+
+SHOWN = {"type": "adaptive", "display": "summarized"}
+OLD = "claude-sonnet-4-5"
+
+
+def thinking(**fields: Any) -> tuple[Any, Any]:
+    """Thinking and effort that go upstream."""
+    body = sent({"model": "claude-opus-4-8", **fields})
+    return body.get("thinking"), body.get("output_config", {}).get("effort")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, (None, None)),
+        ({"reasoning_effort": "medium"}, (SHOWN, "medium")),
+        ({"reasoning": {"effort": "low"}}, (SHOWN, "low")),
+        ({"reasoning": {"enabled": True}}, (SHOWN, None)),
+        ({"reasoning": {"max_tokens": 0}}, ({"type": "disabled"}, None)),
+        ({"reasoning": {"max_tokens": 1024}}, (SHOWN, "low")),
+        ({"reasoning": {"max_tokens": 2000}}, (SHOWN, "medium")),
+        ({"reasoning": {"max_tokens": 9000}}, (SHOWN, "high")),
+        ({"reasoning": {"max_tokens": 9000, "effort": "max"}}, (SHOWN, "max")),
+        ({"reasoning": {"exclude": True, "effort": "low"}}, ({"type": "adaptive"}, "low")),
+        ({"thinking": {"type": "disabled"}, "reasoning_effort": "max"}, ({"type": "disabled"}, "high")),
+        ({"thinking": {"type": "adaptive"}, "reasoning_effort": "max"}, (SHOWN, "max")),
+        ({"enable_thinking": False, "reasoning_effort": "low"}, ({"type": "disabled"}, "low")),
+        ({"enable_thinking": True, "extra_body": {"enable_thinking": False}}, (SHOWN, None)),
+        ({"extra_body": {"thinking": {"type": "enabled", "budget_tokens": 1}}}, (SHOWN, "low")),
+        ({"extra_body": {"reasoning_effort": "none"}}, ({"type": "disabled"}, None)),
+        ({"reasoning_effort": "high", "extra_body": {"reasoning_effort": "none"}}, (SHOWN, "high")),
+    ],
+)
+def test_every_dialect_says_the_same(fields: dict[str, Any], expected: Any):
+    assert thinking(**fields) == expected
+
+
+def test_without_the_wish_to_show_reasoning_nobody_asks_for_its_text():
+    hidden = Options(reasoning_text=False)
+    fields = {"model": "claude-opus-5"}
+    assert sent(fields, options=hidden)["thinking"] == {"type": "adaptive"}
+    assert not translated(fields, options=hidden).reply.show_reasoning
+
+
+@pytest.mark.parametrize(
+    ("fields", "budget", "max_tokens"),
+    [
+        ({"reasoning_effort": "high"}, 4096, 64_000),
+        ({"reasoning_effort": "max", "max_tokens": 16_384}, 16_384, 32_768),
+        ({"reasoning": {"enabled": True}, "max_tokens": 100}, 2048, 2148),
+        ({"thinking": {"type": "enabled", "budget_tokens": 1_000_000}}, 63_999, 64_000),
+        ({"thinking": {"type": "enabled", "budget_tokens": 60_000}, "max_tokens": 50_000}, 60_000, 64_000),
+        ({"thinking": {"type": "adaptive"}, "max_tokens": 1}, 2048, 2049),
+    ],
+)
+def test_a_budget_stays_below_max_tokens(fields: dict[str, Any], budget: int, max_tokens: int):
+    body = sent({"model": OLD, **fields})
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": budget}
+    assert body["max_tokens"] == max_tokens
+
+
+def test_a_budget_never_passes_the_configured_bound():
+    body = sent({"model": OLD, "reasoning_effort": "max"}, options=Options(max_tokens=3000))
+    assert (body["thinking"]["budget_tokens"], body["max_tokens"]) == (2999, 3000)
+    short = {"model": OLD, "reasoning_effort": "max"}
+    assert "thinking" not in sent(short, options=Options(max_tokens=1024))
+    assert translated(short, options=Options(max_tokens=1024)).warnings == ("reasoning_effort",)
+
+
+def test_a_display_goes_with_a_budget_too():
+    wish = {"type": "enabled", "budget_tokens": 2000, "display": "omitted"}
+    assert sent({"model": OLD, "thinking": wish})["thinking"] == wish
+
+
+def test_a_forced_tool_is_not_thought_about_with_a_budget():
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    fields = {"model": OLD, "tools": tools, "tool_choice": "required", "enable_thinking": True}
+    assert "thinking" not in sent(fields)
+    assert translated(fields).warnings == ("enable_thinking",)
+
+
+def test_a_model_that_cannot_think_is_not_asked_to():
+    none = ModelCapabilities(thinking=ThinkingCapability(types=ThinkingTypes()))
+    model = model_for("claude-x", {"claude-x": ModelInfo("claude-x", capabilities=none)})
+    request = b'{"model":"claude-x","messages":[{"role":"user","content":"x"}],"enable_thinking":%b}'
+    for wish, warnings in ((b"true", ("enable_thinking",)), (b"false", ())):
+        chat, _ = read_chat_request(request % wish)
+        translation = to_messages_request(chat, model=model, options=Options())
+        assert b"thinking" not in translation.body
+        assert translation.warnings == warnings
