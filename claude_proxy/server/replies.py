@@ -120,7 +120,9 @@ async def _told(request: web.Request, tell: Callable[[ProxyError], Awaitable[Non
     except Exception as exc:  # the one place where anything becomes an answer
         if _has_left(request):
             exchange.left = True
-            raise
+            if not isinstance(exc, ConnectionError):
+                as_proxy_error(exc)  # nobody is there to be told, but the log is
+            raise ConnectionResetError("the client has left") from exc
         error = as_proxy_error(exc)
     else:
         return

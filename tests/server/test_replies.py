@@ -200,6 +200,30 @@ async def test_a_client_that_leaves_is_no_error(caplog: pytest.LogCaptureFixture
     assert not any(record.levelno >= logging.WARNING for record in caplog.records)
 
 
+@pytest.mark.parametrize(("error", "logged"), [(InvalidRequest("late"), False), (ZeroDivisionError("late"), True)])
+async def test_an_error_after_the_client_left_is_only_logged_if_nobody_foresaw_it(
+    caplog: pytest.LogCaptureFixture, error: Exception, logged: bool
+) -> None:
+    began = asyncio.Event()
+
+    async def wait(_: web.Request) -> web.StreamResponse:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise error from None
+        raise AssertionError
+
+    async with serving(wait) as (client, state):
+        asking = asyncio.create_task(client.post("/x", data=b"{}").__aenter__())
+        await began.wait()
+        asking.cancel()
+        await asyncio.wait([asking])
+    assert state.last_error is None
+    assert ("ZeroDivisionError" in caplog.text) is logged
+    assert sum(record.levelno >= logging.ERROR for record in caplog.records) == logged
+
+
 async def test_a_reader_that_stops_holds_the_writer_back() -> None:
     written = 0
 
