@@ -15,7 +15,7 @@ from claude_proxy.service.background import serve_command
 # A service manager starts with an environment of its own. These say where things are, not what they hold: without
 # them the service would look for another store, another settings file, or for no `claude` to renew a login.
 KEPT_VARIABLES = ("PATH", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR")
-_TIMEOUT = 120.0
+_TIMEOUT = 600.0  # a stop lets open answers finish first
 
 
 @dataclass(frozen=True)

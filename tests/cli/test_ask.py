@@ -23,6 +23,9 @@ def asked(*parts: bytes) -> list[str]:
             with server.accept()[0] as client:
                 client.recv(65536)
                 client.sendall(b"".join(parts))
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(65536):  # a request that is left unread would reset the connection
+                    pass
 
         threading.Thread(target=answer, daemon=True).start()
         up = Running(f"http://127.0.0.1:{server.getsockname()[1]}", None, ())
