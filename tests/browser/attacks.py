@@ -210,7 +210,8 @@ ATTACKS = (
         _get("/status"),
         "error",
     ),
-    Attack("prefetch", 'return loaded(make("link", {rel: "prefetch", href: models}))', _get(_MODELS), "error"),
+    # Of its own address: what was fetched ahead is kept, and answers the next one who asks for it.
+    Attack("prefetch", 'return loaded(make("link", {rel: "prefetch", href: models + "?x"}))', _get(_MODELS), "error"),
     Attack("video", 'return loaded(make("video", {src: models}))', _get(_MODELS), "error"),
     Attack("object", 'return loaded(make("object", {data: models}))', _get(_MODELS), "error"),
     Attack("frame", 'return frame(make("iframe", {src: target + "/status"}))', _get("/status"), "undefined"),

@@ -74,6 +74,7 @@ class Page:
 
     async def open(self, url: str) -> None:
         """Go to `url`, as if it was typed into the address bar, and wait until it is loaded."""
+        await self._call("Page.bringToFront")  # a page behind a window that it opened puts much off
         self._events.clear()
         loader = (await self._call("Page.navigate", url=url))["loaderId"]
         await self._event("Page.lifecycleEvent", loaderId=loader, name="load")

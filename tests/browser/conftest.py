@@ -24,21 +24,23 @@ class Answers(logging.Handler):
         self._one_more = asyncio.Event()
 
     def emit(self, record: logging.LogRecord) -> None:
-        assert isinstance(record.args, tuple)
-        method, path, _ = record.args
-        if path == "/favicon.ico":  # the browser's own wish for each window's first page, be it an error
+        fields = record.__dict__.get("fields")
+        if fields is None or not isinstance(record.args, tuple):  # no line about one request
             return
-        fields = record.__dict__["fields"]
-        self.given.append(f"{method} {path} {fields.get('error', str(fields['status'])).partition(':')[0]}")
+        method, path, _ = record.args
+        if path != "/favicon.ico":  # which is the browser's own wish for each new window, whatever it shows
+            self.given.append(f"{method} {path} {fields.get('error', str(fields['status'])).partition(':')[0]}")
         self._one_more.set()
 
-    async def until(self, count: int) -> list[str]:
-        """All that it answered, once that is `count` or more."""
+    async def take(self, count: int = 1) -> tuple[str, ...]:
+        """The next `count` answers, and what else there is by then."""
         async with asyncio.timeout(PATIENCE):
             while len(self.given) < count:
                 self._one_more.clear()
                 await self._one_more.wait()
-        return self.given
+        taken = tuple(self.given)
+        self.given.clear()
+        return taken
 
 
 @pytest.fixture

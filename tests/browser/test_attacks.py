@@ -7,9 +7,12 @@ from tests.support.daemon import daemon as running_daemon
 
 pytestmark = pytest.mark.component("chromium")
 
-# Where the page comes from, and the name it has for this machine: the same site, another, and one of its own.
-PLACES = (("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("evil.example", "localhost"))
-FOREIGN = ("evil.example", "evil.example")
+# Where the page comes from, and the name by which it reaches this machine.
+SAME_SITE = ("127.0.0.1", "127.0.0.1")
+CROSS_SITE = ("evil.example", "localhost")
+OTHER_NAME = ("localhost", "127.0.0.1")
+FOREIGN_NAME = ("evil.example", "evil.example")
+NO_ADDRESS = ("evil.example", "0.0.0.0")
 
 
 async def attacked(page: Page, attack: Attack, place: tuple[str, str], attacker: int, daemon: int) -> object:
@@ -18,19 +21,20 @@ async def attacked(page: Page, attack: Attack, place: tuple[str, str], attacker:
     return await page.run(PRELUDE + attack.javascript, target=f"http://{place[1]}:{daemon}", body=BODY)
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+@pytest.mark.parametrize("place", [SAME_SITE, CROSS_SITE, OTHER_NAME, FOREIGN_NAME], ids=" asks ".join)
 async def test_a_page_causes_nothing_and_sees_nothing(
-    attack: Attack, page: Page, attacker: int, answers: Answers
+    place: tuple[str, str], page: Page, attacker: int, answers: Answers
 ) -> None:
     async with running_daemon() as daemon:
-        expected: list[str] = []
-        for place in (*PLACES, FOREIGN):
-            assert (place, await attacked(page, attack, place, attacker, port(daemon))) == (place, attack.seen)
-            code = "forbidden_host" if place == FOREIGN else None
-            expected += [f"{answer.rpartition(' ')[0]} {code}" if code else answer for answer in attack.answers]
-            assert await answers.until(len(expected)) == expected
+        for attack in ATTACKS:
+            seen = await attacked(page, attack, place, attacker, port(daemon))
+            assert (attack.name, seen) == (attack.name, attack.seen)
+            expected = attack.answers
+            if place == FOREIGN_NAME:
+                expected = tuple(f"{answer.rpartition(' ')[0]} forbidden_host" for answer in expected)
+            assert (attack.name, await answers.take(len(expected))) == (attack.name, expected)
         await ask_as_a_program_does(daemon)
-        assert answers.given == [*expected, LEGITIMATE]
+        assert await answers.take() == (LEGITIMATE,)
         assert_only_programs_were_served(daemon)
 
 
@@ -38,19 +42,21 @@ async def test_the_address_that_is_none_opens_nothing(page: Page, attacker: int,
     async with running_daemon() as daemon:
         for attack in ATTACKS:
             if "window" not in attack.name:
-                await attacked(page, attack, ("evil.example", "0.0.0.0"), attacker, port(daemon))
+                await attacked(page, attack, NO_ADDRESS, attacker, port(daemon))
         await ask_as_a_program_does(daemon)
         # Browsers begin to refuse this address themselves, so how many of them came is not for us to say.
         assert {answer.rpartition(" ")[2] for answer in answers.given if answer != LEGITIMATE} <= {"forbidden_host"}
         assert_only_programs_were_served(daemon)
 
 
-@pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.spends], ids=lambda attack: attack.name)
-async def test_without_a_guard_the_page_would_spend(
-    attack: Attack, page: Page, attacker: int, answers: Answers, monkeypatch: pytest.MonkeyPatch
+async def test_without_a_guard_a_page_would_spend(
+    page: Page, attacker: int, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("claude_proxy.server.guard.refusal", lambda *_: None)
+    spending = [attack for attack in ATTACKS if attack.spends]
     async with running_daemon() as daemon:
-        assert await attacked(page, attack, PLACES[-1], attacker, port(daemon)) == attack.seen
-        assert await answers.until(1) == [LEGITIMATE]
-        assert_only_programs_were_served(daemon)
+        for attack in spending:
+            seen = await attacked(page, attack, CROSS_SITE, attacker, port(daemon))
+            assert (attack.name, seen) == (attack.name, attack.seen)
+            assert (attack.name, await answers.take()) == (attack.name, (LEGITIMATE,))
+        assert_only_programs_were_served(daemon, asked=len(spending))
