@@ -32,7 +32,7 @@ PATIENCE = 30  # seconds for any one step, on a machine that has much else to do
 
 @contextmanager
 def chromium() -> Iterator[str]:
-    """Chromium with a home of its own, to which all names below `.example` are this machine; yields DevTools' URL."""
+    """Chromium with a home of its own, to which all of `.example` is this machine; yields its DevTools URL."""
     with (
         # Its processes may outlive it by a moment. Not pytest's directory: the path of a socket has to be short.
         tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as home,

@@ -62,15 +62,12 @@ async def test_a_configured_page_reads_each_event_as_it_comes(page: Page, attack
         assert "[DONE]" not in seen["text"]
 
 
-async def test_a_configured_page_reads_why_it_was_refused(page: Page, attacker: int, answers: Answers) -> None:
+async def test_a_configured_page_reads_why_it_was_refused(page: Page, attacker: int) -> None:
     origin = f"http://localhost:{attacker}"
     async with running_daemon(allowed_origins=(origin,)) as daemon:
-        seen = await at(page, origin, daemon, "return post(body)")
-        assert seen.startswith("cors 415 {")
-        assert (
-            await at(page, origin, daemon, 'return read(fetch(target + "/status", {credentials: "include"}))')
-            == "TypeError"
-        )
+        assert (await at(page, origin, daemon, "return post(body)")).startswith("cors 415 {")
+        with_cookies = 'return read(fetch(target + "/status", {credentials: "include"}))'
+        assert await at(page, origin, daemon, with_cookies) == "TypeError"
         assert await at(page, origin, daemon, "return submit('text/plain')") == "undefined"
         assert await at(page, origin, daemon, "return loaded(make('img', {src: models}))") == "error"
         assert_only_programs_were_served(daemon, asked=0)

@@ -12,6 +12,7 @@ SAME_SITE = ("127.0.0.1", "127.0.0.1")
 CROSS_SITE = ("evil.example", "localhost")
 OTHER_NAME = ("localhost", "127.0.0.1")
 FOREIGN_NAME = ("evil.example", "evil.example")
+CONFIGURED_NAME = ("evil.example", "box.example")
 NO_ADDRESS = ("evil.example", "0.0.0.0")
 
 
@@ -47,6 +48,17 @@ async def test_the_address_that_is_none_opens_nothing(page: Page, attacker: int,
         # Browsers begin to refuse this address themselves, so how many of them came is not for us to say.
         assert {answer.rpartition(" ")[2] for answer in answers.given if answer != LEGITIMATE} <= {"forbidden_host"}
         assert_only_programs_were_served(daemon)
+
+
+async def test_by_a_configured_name_a_page_spends_and_sees_nothing(page: Page, attacker: int, answers: Answers) -> None:
+    # To a browser, plain HTTP to such a name is no trustworthy address: it sends no `Sec-Fetch-Site`, so GETs come in.
+    async with running_daemon(allowed_hosts=("box.example",)) as daemon:
+        for attack in ATTACKS:
+            seen = await attacked(page, attack, CONFIGURED_NAME, attacker, port(daemon))
+            assert (attack.name, seen) in ((attack.name, attack.seen), (attack.name, "loaded"))
+            expected = tuple(answer.replace("403 forbidden_site", "200") for answer in attack.answers)
+            assert (attack.name, await answers.take(len(expected))) == (attack.name, expected)
+        assert_only_programs_were_served(daemon, asked=0)
 
 
 async def test_without_a_guard_a_page_would_spend(
