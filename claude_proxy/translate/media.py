@@ -6,7 +6,6 @@ sent to places its user never meant.
 """
 
 import base64
-import binascii
 import re
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -100,10 +99,7 @@ def _checked_base64(data: str, place: str) -> str:
 
 
 def _head(data: str) -> bytes:
-    try:
-        return base64.b64decode(data[:32])
-    except binascii.Error:
-        return b""
+    return base64.b64decode(data[:32])
 
 
 def _sniffed(data: str) -> str | None:

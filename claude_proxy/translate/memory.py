@@ -118,8 +118,6 @@ def _known(message: anthropic.Message, memory: ThinkingMemory) -> Turn | None:
 def _rebuilt(blocks: list[Block], turn: Turn) -> list[Block] | None:
     calls = {block.id: block for block in blocks if isinstance(block, ToolUseBlock)}
     texts = [block for block in blocks if isinstance(block, TextBlock)]
-    if len(calls) + len(texts) != len(blocks):
-        return None
     if all(isinstance(part, Raw) for part in turn.parts):
         # More text than the turn had: the client merged it with another, whose text would be lost.
         whole = sum(len(block.text) for block in texts) <= turn.said

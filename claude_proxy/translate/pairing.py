@@ -86,18 +86,11 @@ class Calls:
 
     def placed(self, turns: list[Turn]) -> list[Turn]:
         """`turns` with each result where upstream wants it: first in the turn after its call, in the calls' order."""
-        placed: list[Turn] = []
         results: list[Block] = []
         for turn in turns:
-            if results and turn.role != "user":
-                placed.append(Turn("user", results))
-            elif results:
-                turn.blocks[:0] = results
+            turn.blocks[:0] = results  # behind a turn with calls stands the user's
             results = [self._result(block.id) for block in turn.blocks if isinstance(block, ToolUseBlock)]
-            placed.append(turn)
-        if results:
-            placed.append(Turn("user", results))
-        return placed
+        return [*turns, Turn("user", results)] if results else turns
 
     def _result(self, sent: str) -> ToolResultBlock:
         if (result := self._results.get(sent)) is not None:

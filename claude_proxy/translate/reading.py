@@ -225,13 +225,13 @@ class ReplyReader:
 
         None while any filter, position or pending text could make a delta mean more than its own string.
         """
-        if self._filters or self.collector is not None or len(self._blocks) != 1:
+        if self.over or self._filters or self.collector is not None or len(self._blocks) != 1:
             return None
         ((index, block),) = self._blocks.items()
         match block.type:
             case "text" if self._last_was_text and self._length:
                 return "text", index, 0
-            case "tool_use" if block.said and block.custom is None:
+            case "tool_use" if block.said and block.custom is None and not self.context.legacy_functions:
                 return "input_json", index, block.call
             case "thinking" if block.said and self.context.show_reasoning:
                 return "thinking", index, 0

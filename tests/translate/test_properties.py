@@ -280,7 +280,7 @@ def _translated(request: dict[str, Any], options: Options) -> Translation | Inva
 def event(type_: str, **fields: Any) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (
         type_.encode(),
-        json.dumps({"type": type_, **fields}, ensure_ascii=False).encode("utf-8", "replace"),
+        json.dumps({"type": type_, **fields}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
     )
 
 

@@ -48,10 +48,10 @@ def test_the_tier_is_told_to_who_asked_for_one():
     context = ReplyContext(model="m", echo_service_tier=True)
     assert json.loads(completion([answered("text")], context, created=7))["service_tier"] == "default"
     fast = CompletionFold(context)
-    fast.feed(Case("text").read("upstream.sse").replace(b'"service_tier": "standard"', b'"speed": "fast"'))
+    fast.feed(Case("text").read("upstream.sse").replace(b'"service_tier":"standard"', b'"speed":"fast"'))
     assert json.loads(completion([fast], context, created=7))["service_tier"] == "fast"
     untold = CompletionFold(context)
-    untold.feed(Case("text").read("upstream.sse").replace(b'"service_tier": "standard"', b'"speed": null'))
+    untold.feed(Case("text").read("upstream.sse").replace(b'"service_tier":"standard"', b'"speed":null'))
     assert "service_tier" not in json.loads(completion([untold], context, created=7))
 
 

@@ -1,0 +1,50 @@
+import pytest
+
+from claude_proxy.config import load
+from claude_proxy.errors import InvalidRequest
+from claude_proxy.translate.draft import Draft, Options
+from claude_proxy.translate.models import MODELS
+from claude_proxy.wire.anthropic import MessagesRequest
+from claude_proxy.wire.openai import ChatRequest
+from tests.translate.case import translated
+
+
+def draft(**options: bool) -> Draft:
+    body = MessagesRequest("m", 1, [], stream=True)
+    return Draft(ChatRequest("m", []), MODELS["claude-opus-5"], Options(**options), body)
+
+
+def test_the_users_settings_steer_the_translation():
+    settings = {
+        "max_tokens": 5,
+        "reasoning_text": False,
+        "prompt_caching": False,
+        "strict": True,
+        "max_choices": 2,
+        "fast_mode": True,
+    }
+    assert Options.of(load(settings, {})) == Options(5, False, False, True, 2, True)
+    assert Options.of(load({}, {})) == Options()
+
+
+def test_only_a_warning_is_refused_in_strict_mode():
+    strict = draft(strict=True)
+    strict.note("changed", "a", "b")
+    with pytest.raises(InvalidRequest) as refusal:
+        strict.warn("seed", "there is none")
+    assert (refusal.value.param, refusal.value.message) == ("seed", "'seed': there is none, and strict mode is on.")
+
+
+def test_a_beta_is_named_once():
+    asked = draft()
+    for name in ("a", "b", "a"):
+        asked.add_beta(name)
+    assert asked.betas == ["a", "b"]
+
+
+def test_each_parameter_is_warned_about_once_in_order():
+    assert translated({"seed": 1, "presence_penalty": 1, "logprobs": True}).warnings == (
+        "presence_penalty",
+        "logprobs",
+        "seed",
+    )
