@@ -89,6 +89,16 @@ def daemon(upstream_port: int, home: Path) -> Iterator[Target]:
         yield Target("daemon", port, "openai", pid)
 
 
+@contextmanager
+def simulator(pace: float) -> Iterator[Target]:
+    """The simulator as an upstream, `pace` seconds between two tokens."""
+    port = free_port()
+    command = [sys.executable, "-m", "claude_proxy", "simulator", f"--port={port}", f"--pace={pace:g}"]
+    with _running(command, port, "/", dict(os.environ)) as pid:
+        pin(pid, cores()[1])
+        yield Target("simulator", port, "anthropic", pid)
+
+
 def environment(upstream_port: int, home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLAUDE_", "ANTHROPIC_", "XDG_"))}
     ours = {"ANTHROPIC_API_KEY": "none", "CLAUDE_PROXY_BASE_URL": f"http://127.0.0.1:{upstream_port}"}
@@ -122,6 +132,8 @@ def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
     for _ in range(500):
         try:
             urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - loopback, made above
+        except urllib.error.HTTPError:
+            return  # it answers
         except (urllib.error.URLError, ConnectionError):
             if process.poll() is not None:
                 raise SystemExit(f"error: {process.args!r} ended with {process.returncode}") from None
