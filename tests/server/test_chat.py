@@ -369,6 +369,15 @@ async def test_a_client_that_leaves_ends_the_upstream_request(http: aiohttp.Clie
         await talker.left.wait()
 
 
+async def test_a_client_that_left_does_no_harm_to_the_next(http: aiohttp.ClientSession, proxy: Daemon):
+    body = {"model": MODEL, "messages": [{"role": "user", "content": script("text One", "stall")}], "stream": True}
+    async with asyncio.timeout(10), http.post(f"{proxy.openai}/chat/completions", json=body) as response:
+        await response.content.readuntil(b"\n\n")
+        response.close()
+    status, answered, _ = await ask(http, proxy.url, script("text Two"))
+    assert (status, answered["choices"][0]["message"]["content"]) == (200, "Two")
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_blank_stop_text_ends_the_upstream_request(http: aiohttp.ClientSession, stream: bool):
     talker = Talker(BEGUN, said("One\n"), said("\ntwo"))

@@ -18,6 +18,7 @@ from claude_proxy.translate.response import CompletionFold, completion
 from claude_proxy.translate.stream import StreamTranslator
 from claude_proxy.wire.anthropic import VERSION
 from claude_proxy.wire.openai import read_chat_request
+from claude_proxy.wire.sse import DONE
 from tests.support.judge import assert_valid_chunk, assert_valid_completion, assert_valid_upstream
 from tests.translate.chunks import folded, without_custom
 
@@ -327,18 +328,28 @@ CONTEXTS = st.builds(
 )
 
 
+DRESSES = st.sampled_from([(b"x", b"x"), (b"\n", b"\r\n"), ("é".encode(), b"\\u00e9"), (b'":', b'" :')])
+
+
+def decoded(frames: bytes) -> list[Any]:
+    return [json.loads(frame.removeprefix(b"data: ")) for frame in frames.split(b"\n\n")[:-1]]
+
+
 @bounded
-@given(BLOCKS, REASONS, CONTEXTS, st.lists(st.integers(0, 4000), max_size=12), st.booleans())
+@given(BLOCKS, REASONS, CONTEXTS, st.lists(st.integers(0, 4000), max_size=12), DRESSES)
 def test_any_cut_of_a_stream_gives_the_same_answer_and_it_folds_to_the_completion(
-    blocks: list[tuple[str, list[str]]], reason: str | None, context: ReplyContext, cuts: list[int], crlf: bool
+    blocks: list[tuple[str, list[str]]],
+    reason: str | None,
+    context: ReplyContext,
+    cuts: list[int],
+    dress: tuple[bytes, bytes],
 ):
     usage = {"input_tokens": 3, "output_tokens": 1, "service_tier": "standard"}
     data = event("message_start", message={"id": "msg_1", "model": "m", "usage": usage})
     for number, (kind, pieces) in enumerate(blocks):
         data += block(kind, pieces, number, number)
     data += event("message_delta", delta={"stop_reason": reason}, usage={"output_tokens": 9}) + event("message_stop")
-    if crlf:
-        data = data.replace(b"\n", b"\r\n")
+    data = data.replace(*dress)
     places = [0, *sorted(place % len(data) for place in cuts), len(data)]
 
     whole, fold = StreamTranslator(context, created=1), CompletionFold(context)
@@ -346,12 +357,12 @@ def test_any_cut_of_a_stream_gives_the_same_answer_and_it_folds_to_the_completio
     whole.close()
     reads = [data[start:end] for start, end in pairwise(places)]
     cut = StreamTranslator(context, created=1)
-    assert b"".join(map(cut.feed, reads)) == frames
+    assert decoded(b"".join(map(cut.feed, reads))) == decoded(frames)
     for read in reads:
         fold.feed(read)
     fold.close()
     body = json.loads(completion([fold], context, created=1))
-    chunks = [json.loads(frame[6:]) for frame in (frames + whole.end(whole.usage)).split(b"\n\n")[:-2]]
+    chunks = decoded(frames + whole.end(whole.usage).removesuffix(DONE))
     for chunk in chunks:
         assert_valid_chunk(without_custom(chunk))
     assert_valid_completion(body)
