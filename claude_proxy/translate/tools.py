@@ -15,7 +15,7 @@ from claude_proxy.translate.names import tool_name
 from claude_proxy.translate.parts import cache_control
 from claude_proxy.translate.schema import Unsupported, complexity, input_schema, strict_input_schema
 from claude_proxy.wire import anthropic, openai
-from claude_proxy.wire.anthropic import CacheControl, ToolChoice
+from claude_proxy.wire.anthropic import ToolChoice
 
 # Over all strict tools of a request together; more is refused as too complex.
 MAX_STRICT_TOOLS = 20
@@ -102,7 +102,9 @@ def _tools(draft: Draft) -> Iterator[_Sent]:
         if typed.type in ("function", "custom"):
             match openai.read(_read_tool, raw, place):
                 case openai.FunctionTool() as tool:
-                    yield _function(draft, tool.function, f"{place}.function", cache_control(tool.cache_control))
+                    item = _function(draft, tool.function, f"{place}.function")
+                    _extend(item.tool, tool)
+                    yield item
                 case openai.CustomTool() as tool:
                     yield _custom(draft, tool.custom, f"{place}.custom")
         elif _is_anthropic(typed.type):
@@ -117,6 +119,18 @@ def _tools(draft: Draft) -> Iterator[_Sent]:
             )
 
 
+_EXTENSIONS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples")
+
+
+def _extend(sent: anthropic.Tool | Raw, tool: openai.FunctionTool) -> None:
+    """Give `sent` the fields of Anthropic's own that `tool` carries."""
+    if isinstance(sent, anthropic.Tool):
+        sent.cache_control = cache_control(tool.cache_control)
+        for name in _EXTENSIONS:
+            if (value := getattr(tool, name)) != openai.NULL:
+                setattr(sent, name, value)
+
+
 def _is_anthropic(type_: str) -> bool:
     """Anthropic's own tools carry the date of their version: `web_search_20260318`."""
     date = type_.rpartition("_")[2]
@@ -126,10 +140,10 @@ def _is_anthropic(type_: str) -> bool:
 def _functions(draft: Draft) -> Iterator[_Sent]:
     for index, function in enumerate(draft.chat.functions or ()):
         draft.legacy_functions = True
-        yield _function(draft, function, f"functions[{index}]", None)
+        yield _function(draft, function, f"functions[{index}]")
 
 
-def _function(draft: Draft, function: openai.FunctionDefinition, place: str, control: CacheControl | None) -> _Sent:
+def _function(draft: Draft, function: openai.FunctionDefinition, place: str) -> _Sent:
     try:
         schema, change = input_schema(function.parameters)
     except msgspec.MsgspecError:
@@ -146,7 +160,7 @@ def _function(draft: Draft, function: openai.FunctionDefinition, place: str, con
             schema, strict = strict_input_schema(schema), True
         except Unsupported as exc:
             draft.warn(f"{place}.strict", f"the schema cannot be enforced ({exc}), so the tool was sent without it")
-    tool = anthropic.Tool(_name(draft, function.name, place), schema, function.description or None, strict, control)
+    tool = anthropic.Tool(_name(draft, function.name, place), schema, function.description or None, strict)
     return _Sent(function.name, tool, loose)
 
 

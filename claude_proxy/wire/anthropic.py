@@ -99,6 +99,10 @@ class Tool(Struct, omit_defaults=True):
     description: str | None = None
     strict: bool | None = None
     cache_control: CacheControl | None = None
+    allowed_callers: Raw | None = None
+    defer_loading: Raw | None = None
+    eager_input_streaming: Raw | None = None
+    input_examples: Raw | None = None
 
 
 class ToolChoice(Struct, omit_defaults=True):

@@ -177,6 +177,11 @@ class CustomDefinition(Struct):
 class FunctionTool(Struct, tag="function", tag_field="type"):
     function: FunctionDefinition
     cache_control: CacheBreakpoint | None = None
+    # Anthropic's own fields of a tool, which travel as they are
+    allowed_callers: Raw = NULL
+    defer_loading: Raw = NULL
+    eager_input_streaming: Raw = NULL
+    input_examples: Raw = NULL
 
 
 class CustomTool(Struct, tag="custom", tag_field="type"):

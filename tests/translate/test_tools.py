@@ -41,6 +41,17 @@ def test_a_breakpoint_on_a_tool_is_kept():
     assert sent({"tools": tools})["tools"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
 
 
+def test_anthropics_own_fields_of_a_tool_travel_as_they_are():
+    own = {
+        "defer_loading": True,
+        "input_examples": [{"a": 1}],
+        "allowed_callers": ["direct"],
+        "eager_input_streaming": None,
+    }
+    (tool,) = sent({"tools": [{**function("f"), **own}]})["tools"]
+    assert {name: tool.get(name) for name in own} == own
+
+
 def test_a_function_of_the_name_web_search_wins_over_the_option():
     translation = translated({"tools": [function("web_search")], "web_search_options": {}})
     assert b"web_search_2026" not in translation.body
