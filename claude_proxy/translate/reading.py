@@ -12,13 +12,24 @@ events, blocks and deltas are ignored, as it asks.
 from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw
 
 from claude_proxy.errors import ProxyError, UpstreamDisconnected
 from claude_proxy.translate.blocks import BlockCollector
 from claude_proxy.translate.draft import ReplyContext
 from claude_proxy.translate.failure import event_failure
 from claude_proxy.translate.memory import TEXT, Part, Turn
+from claude_proxy.translate.pieces import (
+    CallInput,
+    CallStarted,
+    Cited,
+    Finished,
+    Piece,
+    Reasoning,
+    Run,
+    Started,
+    Text,
+)
 from claude_proxy.translate.runs import RunKind, ends_with_newline, find_run
 from claude_proxy.translate.text import CustomInput, JsonObjectFinder, StopFinder, TextFilter
 from claude_proxy.wire import anthropic
@@ -41,68 +52,6 @@ FINISH_REASONS = {
     "compaction": "stop",
 }
 REFUSED = "Claude declined to answer this request."
-
-
-_read_text = msgspec.json.Decoder(str).decode
-
-
-class Started(Struct, gc=False):
-    """The answer begins; `id` is OpenAI's form of the message's id."""
-
-    id: str
-    model: str
-
-
-class Text(Struct, gc=False):
-    text: str
-
-
-class Reasoning(Struct, gc=False):
-    text: str
-
-
-class CallStarted(Struct, gc=False):
-    """A call of a client's tool; `index` counts these calls only, from 0."""
-
-    index: int
-    id: str
-    name: str
-    custom: bool
-
-
-class CallInput(Struct, gc=False):
-    """More of a call's arguments, as JSON text, or of a custom tool's text."""
-
-    index: int
-    text: str
-    custom: bool
-
-
-class Run(Struct, gc=False):
-    """Many deltas of one block at once: their strings, as JSON; `call` as in CallInput."""
-
-    kind: RunKind
-    call: int
-    literals: list[bytes]
-
-    def text(self) -> str:
-        """All of it, decoded."""
-        return _read_text(b'"' + b"".join(literal[1:-1] for literal in self.literals) + b'"')
-
-
-class Cited(Struct, gc=False):
-    annotations: list[Annotation]
-
-
-class Finished(Struct, gc=False):
-    """The answer is whole. `usage` is None where upstream has not said it."""
-
-    reason: str
-    refusal: str | None
-    usage: Usage | None
-
-
-Piece = Started | Text | Reasoning | CallStarted | CallInput | Run | Cited | Finished
 
 
 @dataclass

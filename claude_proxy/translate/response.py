@@ -4,18 +4,18 @@ import msgspec
 from msgspec import UNSET
 
 from claude_proxy.translate.draft import ReplyContext
-from claude_proxy.translate.reading import (
+from claude_proxy.translate.pieces import (
     CallInput,
     CallStarted,
     Cited,
     Finished,
     Piece,
     Reasoning,
-    ReplyReader,
     Run,
     Started,
     Text,
 )
+from claude_proxy.translate.reading import ReplyReader
 from claude_proxy.wire.anthropic import Usage, summed
 from claude_proxy.wire.openai import (
     Annotation,

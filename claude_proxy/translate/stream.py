@@ -8,18 +8,18 @@ SDKs' accumulators demand.
 import msgspec
 
 from claude_proxy.translate.draft import ReplyContext
-from claude_proxy.translate.reading import (
+from claude_proxy.translate.pieces import (
     CallInput,
     CallStarted,
     Cited,
     Finished,
     Piece,
     Reasoning,
-    ReplyReader,
     Run,
     Started,
     Text,
 )
+from claude_proxy.translate.reading import ReplyReader
 from claude_proxy.translate.response import completion_usage, service_tier
 from claude_proxy.translate.runs import RunKind
 from claude_proxy.wire import openai

@@ -4,19 +4,8 @@ import pytest
 
 from claude_proxy.errors import ProxyError, UpstreamDisconnected
 from claude_proxy.translate.draft import ReplyContext
-from claude_proxy.translate.reading import (
-    FINISH_REASONS,
-    MAX_PAUSES,
-    MAX_THINKING,
-    REFUSED,
-    CallStarted,
-    Cited,
-    Finished,
-    Reasoning,
-    ReplyReader,
-    Started,
-    Text,
-)
+from claude_proxy.translate.pieces import CallStarted, Cited, Finished, Reasoning, Started, Text
+from claude_proxy.translate.reading import FINISH_REASONS, MAX_PAUSES, MAX_THINKING, REFUSED, ReplyReader
 from tests.translate.test_memory import answer, event, text, use
 
 
