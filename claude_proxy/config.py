@@ -72,7 +72,8 @@ class Config:
     unix_socket: str = _setting("", "path of a unix socket to listen on besides, for this user alone")
     max_body: int = _setting(32 * 1024 * 1024, "largest request body accepted; upstream's own limit is 32 MB")
     connect_timeout: float = _setting(10.0, "how long connecting to upstream may take")
-    read_timeout: float = _setting(600.0, "how long upstream may stay silent, before and between its bytes")
+    first_byte_timeout: float = _setting(600.0, "how long upstream may take from a request to the head of its reply")
+    read_timeout: float = _setting(600.0, "how long upstream may stay silent within a reply; its pings are no silence")
     retries: int = _setting(1, "how often a request is tried again while upstream is busy or away, before a reply")
     max_concurrency: int = _setting(2000, "requests that run at the same time; as many more wait; 0 sets no limit")
     idle_timeout: float = _setting(0.0, "end when nobody has asked anything for so long; 0 never does")
@@ -267,6 +268,7 @@ def _check(config: Config) -> None:
         "max_tokens",
         "max_body",
         "connect_timeout",
+        "first_byte_timeout",
         "read_timeout",
         "drain_timeout",
         "idle_timeout",

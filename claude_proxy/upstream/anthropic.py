@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import aiohttp
 from yarl import URL
 
 from claude_proxy import __version__
@@ -18,7 +19,7 @@ from claude_proxy.config import Config
 from claude_proxy.credentials.base import Credential
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.headers import auth_headers, may_go_to
-from claude_proxy.errors import InvalidRequest, UpstreamRefused, UpstreamUnreachable
+from claude_proxy.errors import InvalidRequest, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from claude_proxy.upstream import retry
 from claude_proxy.upstream.base import Reply, UpstreamRequest
 from claude_proxy.upstream.pool import Pool
@@ -110,10 +111,13 @@ class AnthropicBackend:
                 allow_redirects=False,
                 proxy=self._pool.proxy,
             )
+        except aiohttp.SocketTimeoutError as exc:
+            limit = self._config.first_byte_timeout
+            raise UpstreamTimeout(f"upstream has not begun to answer within {limit:g} s") from exc
         except FOREIGN as exc:
             raise upstream_error(exc) from exc
         stack.callback(response.close)
-        reply = HTTPReply(response)
+        reply = HTTPReply(response, self._config.read_timeout)
         stack.callback(reply.close)
         return reply
 

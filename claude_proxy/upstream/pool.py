@@ -81,7 +81,10 @@ class Pool:
         # `trust_env` stays off: it would also read ~/.netrc, and send what stands there.
         return aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None, connect=config.connect_timeout, sock_read=config.read_timeout),
+            # Reading is bounded from the moment the request is sent; `HTTPReply` sets the bound within a reply.
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=config.connect_timeout, sock_read=config.first_byte_timeout
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 

@@ -55,12 +55,13 @@ def _reason(exc: OSError) -> str:
 
 
 class HTTPReply:
-    """A Reply over an aiohttp response; the backend that made it closes it."""
+    """A Reply over an aiohttp response, silent for `timeout` at most; the backend that made it closes it."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, timeout: float) -> None:
         coding = response.headers.get("content-encoding", "identity").lower()
         if coding not in UNDONE_CODINGS:
             raise UpstreamDisconnected("upstream used a content coding that nobody asked for")
+        _bound_silence(response, timeout)
         self._response = response
         self.status = response.status
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
@@ -112,6 +113,17 @@ class _Data:
         if not data:
             raise StopAsyncIteration
         return data
+
+
+def _bound_silence(response: aiohttp.ClientResponse, timeout: float) -> None:
+    """Let `timeout` seconds be the longest wait for bytes from now on; until here, another bound was in force."""
+    connection = response.connection  # None once the whole body is here
+    if connection is None or connection.protocol is None:
+        return
+    protocol = connection.protocol
+    protocol.read_timeout = timeout
+    if connection.transport is not None and connection.transport.is_reading():  # else it starts with the reading
+        protocol.start_timeout()
 
 
 def _closed_future(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None:

@@ -134,7 +134,7 @@ async def test_a_folded_answer_that_breaks_is_an_error_and_never_half_an_answer(
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("fault", BEFORE)
 async def test_a_failure_before_the_reply_is_a_real_status(serve: Serve, fault: str, stream: bool) -> None:
-    async with serve(BEFORE[fault], read_timeout=0.2) as served:
+    async with serve(BEFORE[fault], first_byte_timeout=0.2) as served:
         status, body = await ask(served, stream=stream)
     the_error(body)
     assert status == (504 if fault == "silence" else 502)
@@ -230,7 +230,7 @@ async def test_after_a_burst_of_failures_everything_is_as_before(serve: Serve) -
     async def play(peer: Connection) -> None:
         await plays[peer.number % len(plays)](peer)
 
-    async with serve(play, read_timeout=0.2) as served:
+    async with serve(play, first_byte_timeout=0.2, read_timeout=0.2) as served:
         await asyncio.gather(*(ask(served, stream=number % 2 == 0) for number in range(60)))
         assert (await served.client.get("/health")).status == 200
     assert not served.state.open

@@ -143,10 +143,24 @@ class BackendContract:
         async def play(peer: Connection) -> None:
             await peer.gone()
 
-        async with self.backend(play, read_timeout=0.05) as (backend, _):
-            with pytest.raises(UpstreamTimeout):
+        async with self.backend(play, first_byte_timeout=0.05) as (backend, _):
+            with pytest.raises(UpstreamTimeout, match="not begun to answer within 0[.]05 s"):
                 async with backend.send(ASK):
                     pass
+
+    @pytest.mark.parametrize("early", [b"", chunk(b"one")])
+    async def test_silence_within_the_body_has_a_bound_of_its_own(self, early: bytes) -> None:
+        async def play(peer: Connection) -> None:
+            await peer.request()
+            await peer.send(SSE_HEAD + early)
+            await peer.gone()
+
+        async with (
+            self.backend(play, first_byte_timeout=600, read_timeout=0.05) as (backend, _),
+            backend.send(ASK) as reply,
+        ):
+            with pytest.raises(UpstreamTimeout, match="silent"):
+                await asyncio.wait_for(_drained(reply.data()), 5)
 
     async def test_nobody_there_is_unreachable(self) -> None:
         async def play(_: Connection) -> None:

@@ -59,7 +59,7 @@ async def test_what_is_read_at_once_is_bounded(monkeypatch: pytest.MonkeyPatch) 
         await peer.send(answer(b"x" * 11))
 
     async with raw_server(play) as upstream, aiohttp.ClientSession() as session:
-        made = HTTPReply(await session.get(upstream.url))
+        made = HTTPReply(await session.get(upstream.url), 5)
         with pytest.raises(UpstreamDisconnected, match="too large"):
             await made.read()
         made.close()
@@ -77,7 +77,7 @@ async def test_a_pooled_connection_that_dies_later_is_nobodys_error(caplog: pyte
         peer.reset()
 
     async with raw_server(play) as upstream, aiohttp.ClientSession() as session:
-        made = HTTPReply(await session.get(upstream.url))
+        made = HTTPReply(await session.get(upstream.url), 5)
         closing.set()
         assert await made.read() == b"one"
         made.close()
@@ -94,5 +94,5 @@ async def test_a_coding_that_nobody_asked_for_and_nobody_can_undo_is_an_error(co
     async with raw_server(play) as upstream, aiohttp.ClientSession() as session:
         response = await session.get(upstream.url)
         with pytest.raises(UpstreamDisconnected, match="coding"):
-            HTTPReply(response)
+            HTTPReply(response, 5)
         response.close()
