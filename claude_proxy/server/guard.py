@@ -186,6 +186,9 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _read(request: web.Request, policy: Policy) -> None:
     # aiohttp keeps what was read: an endpoint's own `await request.read()` answers at once.
     try:
+        if request.content.is_eof():  # it came with the head, as small ones do
+            await request.read()
+            return
         async with asyncio.timeout(BODY_DEADLINE):
             await request.read()
     except web.HTTPRequestEntityTooLarge:

@@ -242,6 +242,7 @@ class with_pings:  # noqa: N801 - reads as the function it is used as
         self._next = data.__anext__
         self._interval = interval
         self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[object] | None = None  # one task reads a stream from its beginning to its end
         self._since = 0.0  # when the read that is under way began
         self._reading: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -256,7 +257,8 @@ class with_pings:  # noqa: N801 - reads as the function it is used as
         self._since = self._loop.time()
         if self._timer is None:
             self._timer = self._loop.call_at(self._since + self._interval, self._look)
-        self._reading = task = asyncio.current_task()
+        self._task = self._task or asyncio.current_task()
+        self._reading = task = self._task
         try:
             return await self._next()
         except asyncio.CancelledError:

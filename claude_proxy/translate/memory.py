@@ -70,6 +70,9 @@ class ThinkingMemory:
         self._max_turns = max_turns
         self._max_bytes = max_bytes
 
+    def __len__(self) -> int:
+        return len(self._turns)
+
     def remember(self, turn: Turn) -> None:
         if not turn.calls or turn.size > self._max_bytes:
             return
@@ -96,6 +99,8 @@ def restore(body: anthropic.MessagesRequest, memory: ThinkingMemory, *, binds: b
     `binds` says that the model accepts thinking only behind the prefix it was made for.
     """
     restored = 0
+    if not memory:
+        return 0
     digest = Prefix(body) if binds else None
     for message in body.messages:
         if message.role == "assistant" and (turn := _known(message, memory)) is not None:

@@ -37,15 +37,18 @@ def _expressions(kind: RunKind, index: int) -> tuple[re.Pattern[bytes], re.Patte
 def find_run(data: bytes, start: int, kind: RunKind, index: int) -> Found | None:
     """The run of `kind` deltas of block `index` that begins at `start`; None if none begins there."""
     run, one = _expressions(kind, index)
-    found = run.match(data, start)
+    found = one.match(data, start)
     if found is None:
         return None
+    if found.end() < len(data):  # else it is one delta, as a paced stream brings them
+        found = run.match(data, start) or found
     if not data.isascii():
         try:
             found[0].decode()
         except UnicodeDecodeError:
             return None
-    return Found(one.findall(data, start, found.end()), found.end())
+    literals = [found[1]] if found.re is one else one.findall(data, start, found.end())
+    return Found(literals, found.end())
 
 
 def ends_with_newline(literal: bytes) -> bool:
