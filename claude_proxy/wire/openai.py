@@ -464,7 +464,6 @@ class AnsweredMessage(Struct, omit_defaults=True):
     refusal: str | None
     annotations: list[Annotation]
     reasoning_content: str | UnsetType = UNSET
-    reasoning_details: list[Raw] | UnsetType = UNSET
     tool_calls: list[AnsweredCall] | UnsetType = UNSET
     function_call: AnsweredFunction | UnsetType = UNSET
 
@@ -510,7 +509,6 @@ class ChoiceDelta(Struct, omit_defaults=True):
     content: str | UnsetType | None = UNSET
     refusal: str | UnsetType | None = UNSET
     reasoning_content: str | UnsetType = UNSET
-    reasoning_details: list[Raw] | UnsetType = UNSET
     tool_calls: list[DeltaCall] | UnsetType = UNSET
     function_call: DeltaFunction | UnsetType = UNSET
     annotations: list[Annotation] | UnsetType = UNSET
