@@ -19,7 +19,7 @@ from claude_proxy.errors import InvalidRequest, PayloadTooLarge, ProxyError
 from claude_proxy.log import one_line, redacted
 from claude_proxy.server.exchange import EXCHANGE, STATE, Dialect, Exchange, client_name
 from claude_proxy.server.guard import POLICY, cors_headers
-from claude_proxy.wire import openai
+from claude_proxy.wire import answers
 from claude_proxy.wire.sse import data_frame
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def error_body(error: ProxyError, dialect: Dialect, request_id: str) -> bytes:
     if dialect == "anthropic":
         detail = {"type": _anthropic_type(error.status), "message": text}
         return msgspec.json.encode({"type": "error", "error": detail, "request_id": request_id})
-    return msgspec.json.encode(openai.ErrorBody(openai.ErrorDetail(text, error.type, error.param, error.code)))
+    return msgspec.json.encode(answers.ErrorBody(answers.ErrorDetail(text, error.type, error.param, error.code)))
 
 
 def error_event(error: ProxyError, dialect: Dialect, request_id: str) -> bytes:

@@ -15,7 +15,7 @@ from typing import Literal
 from msgspec import UNSET
 
 from claude_proxy.errors import InvalidRequest
-from claude_proxy.wire import anthropic, openai
+from claude_proxy.wire import answers, anthropic
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 LINES = ("haiku", "sonnet", "opus", "fable", "mythos")
@@ -172,11 +172,11 @@ def _without_prefix(name: str) -> str:
     return name
 
 
-def to_openai_model(info: anthropic.ModelInfo) -> openai.Model:
+def to_openai_model(info: anthropic.ModelInfo) -> answers.Model:
     """A row of upstream's list in OpenAI's shape; `created` is 0 where upstream does not know it."""
     created = datetime.fromisoformat(info.created_at)
     limit = info.max_input_tokens or UNSET
-    return openai.Model(
+    return answers.Model(
         id=info.id,
         object="model",
         created=max(0, int(created.timestamp())),

@@ -4,8 +4,8 @@ import msgspec
 from msgspec import Struct
 
 from claude_proxy.translate.runs import RunKind
+from claude_proxy.wire.answers import Annotation
 from claude_proxy.wire.anthropic import Usage
-from claude_proxy.wire.openai import Annotation
 
 _read_text = msgspec.json.Decoder(str).decode
 

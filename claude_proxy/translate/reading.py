@@ -33,8 +33,8 @@ from claude_proxy.translate.pieces import (
 from claude_proxy.translate.runs import RunKind, ends_with_newline, find_run
 from claude_proxy.translate.text import CustomInput, JsonObjectFinder, StopFinder, TextFilter
 from claude_proxy.wire import anthropic
+from claude_proxy.wire.answers import Annotation, URLCitation
 from claude_proxy.wire.anthropic import RedactedThinkingBlock, ThinkingBlock, Usage
-from claude_proxy.wire.openai import Annotation, URLCitation
 from claude_proxy.wire.sse import EventDecoder, whole_event
 
 MAX_PAUSES = 5

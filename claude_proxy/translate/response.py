@@ -16,8 +16,7 @@ from claude_proxy.translate.pieces import (
     Text,
 )
 from claude_proxy.translate.reading import ReplyReader
-from claude_proxy.wire.anthropic import Usage, summed
-from claude_proxy.wire.openai import (
+from claude_proxy.wire.answers import (
     Annotation,
     AnsweredCall,
     AnsweredCustom,
@@ -29,6 +28,7 @@ from claude_proxy.wire.openai import (
     CompletionUsage,
     PromptTokensDetails,
 )
+from claude_proxy.wire.anthropic import Usage, summed
 
 _TIERS = {"standard": "default", "priority": "priority", "batch": "default"}
 

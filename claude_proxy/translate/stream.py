@@ -22,9 +22,9 @@ from claude_proxy.translate.pieces import (
 from claude_proxy.translate.reading import ReplyReader
 from claude_proxy.translate.response import completion_usage, service_tier
 from claude_proxy.translate.runs import RunKind
-from claude_proxy.wire import openai
+from claude_proxy.wire import answers
+from claude_proxy.wire.answers import ChoiceDelta, DeltaCall, DeltaCustom, DeltaFunction
 from claude_proxy.wire.anthropic import Usage
-from claude_proxy.wire.openai import ChoiceDelta, DeltaCall, DeltaCustom, DeltaFunction
 from claude_proxy.wire.sse import DONE
 
 _encode = msgspec.json.Encoder().encode
@@ -138,7 +138,7 @@ class StreamTranslator:
         else:
             frames.append(self._string("input_json", call.text, call.index))
 
-    def _cited(self, annotations: list[openai.Annotation], frames: list[bytes]) -> None:
+    def _cited(self, annotations: list[answers.Annotation], frames: list[bytes]) -> None:
         for annotation in annotations:  # the SDK's accumulator merges list items by their index
             annotation.index = self._annotations
             self._annotations += 1

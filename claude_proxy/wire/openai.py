@@ -1,4 +1,4 @@
-"""OpenAI's Chat Completions as data: what clients send (strict, with the place of an error), what we answer.
+"""OpenAI's Chat Completions as clients send them: strict, with the place of an error.
 
 Shapes follow `openai.types.chat` of the SDK 3.54, and the extensions that clients of compatible services send.
 `null` equals absence everywhere. What only travels through us (schemas, tool arguments) stays `msgspec.Raw`.
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, Struct
 
 from claude_proxy.errors import InvalidRequest
 
@@ -403,143 +403,3 @@ def _misfit(complaint: str, at: str) -> InvalidRequest:
 _read_keys = msgspec.json.Decoder(dict[str, Raw]).decode
 _read_chat = msgspec.json.Decoder(ChatRequest).decode
 _CHAT_FIELDS = frozenset(ChatRequest.__struct_fields__)
-
-# --------------------------------------------------------------------------------------------- what we answer
-
-
-class PromptTokensDetails(Struct):
-    cached_tokens: int
-    cache_write_tokens: int
-    audio_tokens: int
-
-
-class CompletionTokensDetails(Struct):
-    reasoning_tokens: int
-    audio_tokens: int
-    accepted_prediction_tokens: int
-    rejected_prediction_tokens: int
-
-
-class CompletionUsage(Struct):
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    prompt_tokens_details: PromptTokensDetails
-    completion_tokens_details: CompletionTokensDetails
-
-
-class URLCitation(Struct):
-    url: str
-    title: str
-    start_index: int
-    end_index: int
-
-
-class Annotation(Struct, omit_defaults=True):
-    type: str
-    url_citation: URLCitation
-    index: int | UnsetType = UNSET  # in a stream: its accumulators merge list items by index
-
-
-class AnsweredFunction(Struct):
-    name: str
-    arguments: str
-
-
-class AnsweredCustom(Struct):
-    name: str
-    input: str
-
-
-class AnsweredCall(Struct, omit_defaults=True):
-    id: str
-    type: str
-    function: AnsweredFunction | UnsetType = UNSET
-    custom: AnsweredCustom | UnsetType = UNSET
-
-
-class AnsweredMessage(Struct, omit_defaults=True):
-    role: str
-    content: str | None
-    refusal: str | None
-    annotations: list[Annotation]
-    reasoning_content: str | UnsetType = UNSET
-    tool_calls: list[AnsweredCall] | UnsetType = UNSET
-    function_call: AnsweredFunction | UnsetType = UNSET
-
-
-class Choice(Struct):
-    index: int
-    message: AnsweredMessage
-    finish_reason: str
-    logprobs: None
-
-
-class ChatCompletion(Struct, omit_defaults=True):
-    id: str
-    object: str
-    created: int  # unix seconds
-    model: str
-    choices: list[Choice]
-    system_fingerprint: None
-    usage: CompletionUsage | UnsetType = UNSET
-    service_tier: str | UnsetType = UNSET
-
-
-class DeltaFunction(Struct, omit_defaults=True):
-    name: str | UnsetType = UNSET
-    arguments: str | UnsetType = UNSET
-
-
-class DeltaCustom(Struct, omit_defaults=True):
-    name: str | UnsetType = UNSET
-    input: str | UnsetType = UNSET
-
-
-class DeltaCall(Struct, omit_defaults=True):
-    index: int
-    id: str | UnsetType = UNSET
-    type: str | UnsetType = UNSET
-    function: DeltaFunction | UnsetType = UNSET
-    custom: DeltaCustom | UnsetType = UNSET
-
-
-class ChoiceDelta(Struct, omit_defaults=True):
-    role: str | UnsetType = UNSET
-    content: str | UnsetType | None = UNSET
-    refusal: str | UnsetType | None = UNSET
-    reasoning_content: str | UnsetType = UNSET
-    tool_calls: list[DeltaCall] | UnsetType = UNSET
-    function_call: DeltaFunction | UnsetType = UNSET
-    annotations: list[Annotation] | UnsetType = UNSET
-
-
-class ErrorDetail(Struct):
-    """OpenAI's error: always all four keys."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class ErrorBody(Struct):
-    error: ErrorDetail
-
-
-class Model(Struct, omit_defaults=True):
-    """One row of GET models; the last three are read by tools that know OpenRouter or vLLM."""
-
-    id: str
-    object: str
-    created: int
-    owned_by: str
-    shutdown_date: str | UnsetType = UNSET
-    display_name: str | UnsetType = UNSET
-    context_length: int | UnsetType = UNSET
-    max_model_len: int | UnsetType = UNSET
-
-
-class ModelList(Struct):
-    object: str
-    data: list[Model]
