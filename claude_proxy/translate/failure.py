@@ -150,6 +150,7 @@ def _place(message: str) -> str | None:
 
 _KEPT = ("retry-after", "retry-after-ms", "x-should-retry")
 _UNIFIED = "anthropic-ratelimit-unified"
+_EPOCH = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 
 
 def openai_headers(headers: Mapping[str, str], *, now: float) -> dict[str, str]:
@@ -165,8 +166,8 @@ def openai_headers(headers: Mapping[str, str], *, now: float) -> dict[str, str]:
         kept["openai-organization"] = headers["anthropic-organization-id"]
     kept.update(_limits("requests", "requests", headers, now))
     kept.update(_limits("tokens", "tokens", headers, now) or _limits("input-tokens", "tokens", headers, now))
-    if f"{_UNIFIED}-reset" in headers and "retry-after" not in headers and _rejected(headers):
-        kept.update(_unified_wait(headers, now))
+    for name, value in _unified(headers, now).items():
+        kept.setdefault(name, value)
     return kept
 
 
@@ -185,17 +186,20 @@ def _limits(theirs: str, ours: str, headers: Mapping[str, str], now: float) -> d
     return found
 
 
-def _rejected(headers: Mapping[str, str]) -> bool:
-    return headers.get(f"{_UNIFIED}-status") == "rejected"
+def _unified(headers: Mapping[str, str], now: float) -> dict[str, str]:
+    """A plan's limits, which have other headers than an API key's: windows, no counts.
 
-
-def _unified_wait(headers: Mapping[str, str], now: float) -> dict[str, str]:
-    """A plan's window that is used up says when it opens again, in epoch seconds."""
-    try:
-        seconds = float(headers[f"{_UNIFIED}-reset"]) - now
-    except ValueError:
+    So there is a reset (epoch seconds upstream), and nothing remains when the window is used up; how many requests
+    the window holds is not told, and so not said here.
+    """
+    reset = headers.get(f"{_UNIFIED}-reset", "")
+    if not _EPOCH.fullmatch(reset):
         return {}
-    return {"retry-after": str(max(0, round(seconds)))}
+    seconds = max(0.0, float(reset) - now)
+    found = {"x-ratelimit-reset-requests": duration(seconds)}
+    if headers.get(f"{_UNIFIED}-status") == "rejected":
+        found |= {"x-ratelimit-remaining-requests": "0", "retry-after": str(round(seconds))}
+    return found
 
 
 def duration(seconds: float) -> str:

@@ -173,9 +173,30 @@ def test_limits_that_upstream_does_not_say_are_not_invented():
 
 def test_a_plans_window_says_when_it_opens_again():
     window = {"anthropic-ratelimit-unified-reset": str(NOW + 90), "anthropic-ratelimit-unified-status": "rejected"}
-    assert openai_headers(window, now=NOW)["retry-after"] == "90"
-    assert "retry-after" not in openai_headers({**window, "anthropic-ratelimit-unified-status": "allowed"}, now=NOW)
-    assert "retry-after" not in openai_headers({**window, "anthropic-ratelimit-unified-reset": "soon"}, now=NOW)
+    found = openai_headers(window, now=NOW)
+    assert found["retry-after"] == "90"
+    assert found["x-ratelimit-reset-requests"] == "1m30s"
+    assert found["x-ratelimit-remaining-requests"] == "0"
+    assert "x-ratelimit-limit-requests" not in found
+
+
+def test_a_plans_window_that_is_open_has_a_reset_and_no_count():
+    window = {"anthropic-ratelimit-unified-reset": str(NOW + 90), "anthropic-ratelimit-unified-status": "allowed"}
+    found = openai_headers(window, now=NOW)
+    assert found["x-ratelimit-reset-requests"] == "1m30s"
+    assert not {"retry-after", "x-ratelimit-remaining-requests"} & found.keys()
+
+
+@pytest.mark.parametrize("reset", ["soon", "nan", "inf", "-5", "9" * 400, ""])
+def test_a_window_that_ends_at_no_time_is_not_told(reset: str):
+    window = {"anthropic-ratelimit-unified-reset": reset, "anthropic-ratelimit-unified-status": "rejected"}
+    assert openai_headers(window, now=NOW).keys() == window.keys()
+
+
+def test_what_upstream_counts_and_says_itself_wins_over_the_window():
+    window = {"anthropic-ratelimit-unified-reset": str(NOW + 90), "anthropic-ratelimit-unified-status": "rejected"}
+    found = openai_headers({**window, "retry-after": "7", "anthropic-ratelimit-requests-remaining": "3"}, now=NOW)
+    assert (found["retry-after"], found["x-ratelimit-remaining-requests"]) == ("7", "3")
 
 
 @pytest.mark.parametrize(
