@@ -22,6 +22,8 @@ _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, po
 _QUERY = struct.Struct("=BBBBI")  # inet_diag_req_v2 up to its id: family, protocol, extensions, padding, states
 _ID = struct.Struct("=4s16s16sI8s")  # inet_diag_sockid: ports, source, destination, interface, cookie
 _ANY_COOKIE = b"\xff" * 8
+_STATE = 16 + 1  # within the answer, after its header and the family
+_LISTENING = 10
 _OWNER = 16 + 4 + _ID.size + 4 + 4 + 4  # of uid and inode, within the answer and its header
 _PEER_CREDENTIALS = struct.Struct("=iII")
 
@@ -37,7 +39,8 @@ def is_ours(peer: socket.socket) -> bool:
     if peer.family == socket.AF_UNIX:
         return _unix_uid(peer) == os.getuid()
     remote, local = peer.getpeername(), peer.getsockname()
-    if not ipaddress.ip_address(remote[0]).is_loopback:
+    # Either end: a program may bind any address of this machine before it connects to a loopback one.
+    if not (_is_loopback(remote[0]) or _is_loopback(local[0])):
         return True  # another machine: the key is what protects us there
     owner = _owner(peer.family, remote, local)
     return owner is not None and owner.uid == os.getuid() and owner.inode != 0
@@ -56,8 +59,13 @@ def can_tell() -> bool:
                 return False
 
 
+def _is_loopback(address: str) -> bool:
+    parsed = ipaddress.ip_address(address)
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+
+
 def _owner(family: int, source: tuple[str, int], destination: tuple[str, int]) -> Owner | None:
-    """The owner of the socket whose own address is `source`; None if there is no such socket any more."""
+    """The owner of the socket that is connected from `source`; None if there is no such socket any more."""
     ports = struct.pack("!HH", source[1], destination[1])
     addresses = (socket.inet_pton(family, address[0]) for address in (source, destination))
     query = _QUERY.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + _ID.pack(ports, *addresses, 0, _ANY_COOKIE)
@@ -72,6 +80,8 @@ def _owner(family: int, source: tuple[str, int], destination: tuple[str, int]) -
         if number == errno.ENOENT:
             return None
         raise OSError(number, os.strerror(number))
+    if answer[_STATE] == _LISTENING:  # what the kernel falls back to: somebody's door at that port, not this socket
+        return None
     return Owner(*struct.unpack_from("=II", answer, _OWNER))
 
 

@@ -20,6 +20,7 @@ PROGRAM = """
 import os, socket, sys
 os.setgroups([]), os.setgid(65534), os.setuid(65534)  # an interpreter that this user cannot reach is running already
 link = socket.socket()
+link.bind((sys.argv[4], 0))
 link.connect(("127.0.0.1", int(sys.argv[1])))
 link.sendall(sys.argv[2].encode())
 if sys.argv[3] == "listen":
@@ -70,14 +71,41 @@ def test_a_connection_that_is_not_there_is_nobodys() -> None:
     assert peer._owner(socket.AF_INET, ("127.0.0.1", 1), ("127.0.0.1", 2)) is None
 
 
-class FromAfar(socket.socket):
+@linux
+def test_a_program_that_listens_at_the_same_port_is_not_the_client() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert peer._owner(socket.AF_INET, listener.getsockname(), ("127.0.0.1", 2)) is None
+
+
+class Accepted(socket.socket):
+    """A socket with ends of our choice."""
+
+    def __init__(self, remote: str, local: str) -> None:
+        super().__init__(socket.AF_INET6 if ":" in remote else socket.AF_INET)
+        self._remote, self._local = remote, local
+
     def getpeername(self) -> tuple[str, int]:
-        return ("192.0.2.7", 4711)
+        return (self._remote, 4711)
+
+    def getsockname(self) -> tuple[str, int]:
+        return (self._local, 8000)
 
 
-def test_another_machine_is_no_other_user_of_this_one() -> None:
-    with FromAfar() as accepted:
+@pytest.mark.parametrize(("remote", "local"), [("192.0.2.7", "192.0.2.1"), ("2001:db8::7", "2001:db8::1")])
+def test_another_machine_is_no_other_user_of_this_one(remote: str, local: str) -> None:
+    with Accepted(remote, local) as accepted:
         assert peer.is_ours(accepted)
+
+
+@linux
+@pytest.mark.parametrize(
+    ("remote", "local"),
+    [("127.0.0.1", "127.0.0.1"), ("192.0.2.7", "127.0.0.1"), ("2001:db8::7", "::1"),
+     ("::ffff:127.0.0.1", "::ffff:127.0.0.1"), ("::ffff:192.0.2.7", "::ffff:127.0.0.1")],
+)  # fmt: skip
+def test_what_comes_by_loopback_is_of_this_machine_whatever_it_says(remote: str, local: str) -> None:
+    with Accepted(remote, local) as accepted:
+        assert not peer.is_ours(accepted)
 
 
 def test_a_system_without_an_answer_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,11 +136,11 @@ def test_the_other_end_of_a_unix_socket_is_ours() -> None:
         assert peer.is_ours(left)
 
 
-async def someone_else(url: str, data: bytes, *, listen: bool) -> bytes:
+async def someone_else(url: str, data: bytes, *, listen: bool, source: str = "127.0.0.1") -> bytes:
     """What the server says to a program of another user."""
     port, then = url.rpartition(":")[2], "listen" if listen else "leave"
     made = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-S", "-c", PROGRAM, port, data.decode(), then, stdout=PIPE
+        sys.executable, "-I", "-S", "-c", PROGRAM, port, data.decode(), then, source, stdout=PIPE
     )
     said, _ = await made.communicate()
     assert made.returncode == 0
@@ -127,6 +155,24 @@ async def test_another_users_program_is_refused(serve: Serve) -> None:
         assert reply.startswith(b"HTTP/1.1 403 Forbidden\r\n")
         assert b'"code":"forbidden_user"' in reply
         assert (await told(served.url, HEALTH)).startswith(b"HTTP/1.1 200 ")
+
+
+@linux
+@root
+async def test_another_user_who_binds_this_machines_own_address_is_refused(serve: Serve) -> None:
+    async with serve() as served:
+        reply = await someone_else(served.url, HEALTH, listen=True, source=own_address())
+        assert b'"code":"forbidden_user"' in reply
+
+
+def own_address() -> str:
+    """An address of this machine that is no loopback one. Nothing is sent for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+        try:
+            trial.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address beside loopback")
+        return str(trial.getsockname()[0])
 
 
 @linux
