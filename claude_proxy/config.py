@@ -74,7 +74,7 @@ class Config:
     connect_timeout: float = _setting(10.0, "how long connecting to upstream may take")
     first_byte_timeout: float = _setting(600.0, "how long upstream may take from a request to the head of its reply")
     read_timeout: float = _setting(600.0, "how long upstream may stay silent within a reply; its pings are no silence")
-    retries: int = _setting(1, "how often a request is tried again while upstream is busy or away, before a reply")
+    retries: int = _setting(1, "how often a request is tried again while upstream is busy or away; at most 4 times")
     max_concurrency: int = _setting(2000, "requests that run at the same time; as many more wait; 0 sets no limit")
     idle_timeout: float = _setting(0.0, "end when nobody has asked anything for so long; 0 never does")
     drain_timeout: float = _setting(30.0, "how long running answers may go on after `stop`")

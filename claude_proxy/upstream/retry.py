@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 LONGEST_PAUSE = 8.0  # a longer wait is the client's business: it is told `retry-after` at once
 FIRST_PAUSE = 0.5
+MOST = 4  # whatever the setting says: with the longest pauses a client waits a minute, and it tries again itself
 
 # Upstream is busy, not unwilling. Anything else would fail the same way, or was already charged for.
 _BUSY = (429, 503, 529)
@@ -11,6 +12,7 @@ _BUSY = (429, 503, 529)
 
 def budget(retries: int, headers: Mapping[str, str]) -> int:
     """How many retries are left to us, out of `retries`, for a client that has tried before by itself."""
+    retries = min(retries, MOST)
     tried = next((value for name, value in headers.items() if name.lower() == "x-stainless-retry-count"), "0")
     return max(0, retries - int(tried[:3])) if tried.isascii() and tried.isdigit() else retries
 

@@ -14,6 +14,11 @@ def test_a_client_that_says_nothing_has_tried_nothing() -> None:
     assert budget(2, {}) == 2
 
 
+def test_nobody_tries_for_ever() -> None:
+    assert budget(1_000_000, {}) == 4
+    assert budget(1_000_000, {"x-stainless-retry-count": "3"}) == 1
+
+
 def test_pauses_grow_to_a_bound() -> None:
     assert [pause(attempt) for attempt in range(6)] == [0.5, 1, 2, 4, 8, 8]
 
