@@ -16,6 +16,8 @@ from claude_proxy.errors import ConfigError
 
 # Upstream's edge keeps idle connections for minutes; a new one costs two to three round trips.
 KEEPALIVE = 90.0
+# A burst of streams leaves as many idle connections behind. This many at once, and none of them is kept.
+MOST_KEPT = 100
 # Wall clock and monotonic clock part when the machine sleeps. Smaller steps are the clock being set.
 SLEPT = 5.0
 # A peer that is gone without a word is found out after 60 + 4 x 15 s; unanswered bytes may wait as long.
@@ -32,6 +34,7 @@ _KEEPALIVE_OPTIONS = (
 class _Session:
     client: aiohttp.ClientSession
     users: int = 0
+    most: int = 0  # users at the same time, so far
 
 
 class Pool:
@@ -54,10 +57,13 @@ class Pool:
             await self.retire()
         session = self._current = self._current or _Session(self._open())
         session.users += 1
+        session.most = max(session.most, session.users)
         try:
             yield session.client
         finally:
             session.users -= 1
+            if session is self._current and not session.users and session.most > MOST_KEPT:
+                self._current = None
             if session is not self._current and not session.users:
                 await session.client.close()
 

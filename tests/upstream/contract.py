@@ -144,7 +144,7 @@ class BackendContract:
             await peer.gone()
 
         async with self.backend(play, first_byte_timeout=0.05) as (backend, _):
-            with pytest.raises(UpstreamTimeout, match="not begun to answer within 0[.]05 s"):
+            with pytest.raises(UpstreamTimeout, match=r"not begun to answer within 0\.05 s"):
                 async with backend.send(ASK):
                     pass
 

@@ -1,3 +1,4 @@
+import asyncio
 import datetime
 import socket
 import ssl
@@ -17,6 +18,12 @@ from tests.support.raw import Connection, answer, raw_server
 from tests.upstream.contract import ASK
 
 API = "https://api.anthropic.com"
+
+
+async def ok(peer: Connection) -> None:
+    while True:
+        await peer.request()
+        await peer.send(answer(b""))
 
 
 @pytest.mark.parametrize(
@@ -91,13 +98,7 @@ async def test_what_netrc_holds_is_never_sent(home: Path) -> None:
 
 async def test_after_a_sleep_of_the_machine_no_old_connection_is_used() -> None:
     now = 1000.0
-
-    async def play(peer: Connection) -> None:
-        while True:
-            await peer.request()
-            await peer.send(answer(b""))
-
-    async with raw_server(play) as upstream:
+    async with raw_server(ok) as upstream:
         pool = Pool(Config(base_url=upstream.url), {}, wall=lambda: now)
         for slept in (0.0, 1.0, 3600.0):
             now += slept
@@ -116,6 +117,25 @@ async def test_a_retired_session_is_closed_when_its_last_user_is_done() -> None:
             assert fresh is not old
     assert (closed_too_early, old.closed, fresh.closed) == (False, True, False)
     await pool.close()
+
+
+@pytest.mark.parametrize(("kept", "connections"), [(2, 2), (1, 3)])
+async def test_after_a_burst_no_idle_connection_is_kept(
+    kept: int, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("claude_proxy.upstream.pool.MOST_KEPT", kept)
+
+    async def ask(pool: Pool, together: asyncio.Barrier) -> None:
+        async with pool.session() as client, together, client.get(upstream.url) as response:
+            await response.read()
+
+    async with raw_server(ok) as upstream:
+        pool = Pool(Config(base_url=upstream.url), {})
+        pair = asyncio.Barrier(2)
+        await asyncio.gather(ask(pool, pair), ask(pool, pair))
+        await ask(pool, asyncio.Barrier(1))
+        await pool.close()
+    assert upstream.connections == connections
 
 
 async def test_closing_or_retiring_an_unused_pool_does_nothing() -> None:
