@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from claude_proxy.errors import ConfigError
@@ -29,13 +30,17 @@ def read_key(file: str) -> bytes | None:
     except OSError as exc:
         raise ConfigError(f"api_key_file {path} cannot be used: {exc.strerror}") from exc
     if len(key) < SHORTEST:
-        raise ConfigError(f"the key in {path} is shorter than {SHORTEST} characters")
+        hint = "remove the file to have a new one made"
+        raise ConfigError(f"the key in {path} is shorter than {SHORTEST} characters", hint=hint)
     return key
 
 
 def _read(path: Path) -> bytes:
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as opened:
+    # Without waiting: where others can write, a FIFO might stand in its place.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
         about = os.fstat(opened.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise ConfigError(f"api_key_file {path} cannot be used: it is no regular file")
         if about.st_mode & _OTHERS or about.st_uid not in (os.getuid(), 0):
             raise ConfigError(f"others can read or change {path}", hint=f"chmod 600 {path}")
         return opened.read(4096).strip()

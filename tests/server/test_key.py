@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
         read_key(str(tmp_path / "key"))
 
 
-def test_a_directory_is_no_key(tmp_path: Path) -> None:
+def test_what_is_no_file_is_no_key(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
-    with pytest.raises(ConfigError, match="cannot be used"):
-        read_key(str(tmp_path))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)  # opened the usual way, it would wait for somebody who writes
+    for path in (tmp_path, pipe):
+        with pytest.raises(ConfigError, match="cannot be used"):
+            read_key(str(path))
