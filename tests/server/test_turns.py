@@ -81,3 +81,36 @@ async def test_requests_beyond_the_limit_wait_and_those_beyond_the_queue_are_tol
         assert len(served.sent()) == 2
         go_on.set()
         assert sorted([(await each).status for each in asked]) == [200, 200, 200, 200, 429]
+
+
+async def test_a_client_that_leaves_while_it_waits_frees_its_place(serve: Serve) -> None:
+    go_on = asyncio.Event()
+
+    async def play(peer: Connection) -> None:
+        while True:
+            await peer.request()
+            await go_on.wait()
+            await peer.send(answer(b"{}", "200 OK", b"content-type: application/json"))
+
+    async with serve(play, max_concurrency=1) as served:
+
+        async def ask() -> int:
+            async with served.client.post("/v1/messages", data=b"{}") as reply:
+                return reply.status
+
+        async def until_open(requests: int) -> None:
+            while len(served.state.open) != requests:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0)
+
+        running = asyncio.create_task(ask())
+        await asyncio.wait_for(until_open(1), 5)
+        waiting = asyncio.create_task(ask())
+        await asyncio.wait_for(until_open(2), 5)
+        waiting.cancel()
+        await asyncio.wait_for(until_open(1), 5)
+        next_one = asyncio.create_task(ask())
+        await asyncio.wait_for(until_open(2), 5)
+        assert await ask() == 429
+        go_on.set()
+        assert (await running, await next_one) == (200, 200)
+        assert len(served.sent()) == 2
