@@ -2,12 +2,13 @@
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from claude_proxy import log
-from claude_proxy.cli.settings import flags_of, settings
+from claude_proxy.cli.settings import flags_of, load, settings
 from claude_proxy.config import Config, paths
 from claude_proxy.service import ports, process
 from claude_proxy.service.notify import Notifier, listening_sockets, logs_to_journal
@@ -23,7 +24,8 @@ EVERYWHERE = {"//0.0.0.0:": "//127.0.0.1:", "//[::]:": "//[::1]:"}
 def serve(config: Config, *, background: bool) -> int:
     """Run in the foreground, as service managers and containers want it.
 
-    Ends on SIGTERM or Ctrl-C, after open answers have finished; a second signal ends it at once.
+    Ends on SIGTERM or Ctrl-C, after open answers have finished; a second signal ends it at once. On SIGHUP the
+    settings file is read again: what can change while it runs does, and the log says what waits for a restart.
     """
     places = paths()
     notifier, sockets = Notifier(os.environ), listening_sockets(os.environ)
@@ -31,18 +33,34 @@ def serve(config: Config, *, background: bool) -> int:
     if background and manager == "foreground":
         manager = "background"
     file = places.log_file if background else None
-    style = "journal" if config.log_format == "text" and logs_to_journal(os.environ) else config.log_format
-    log.set_up(config.log_level, style=style, file=file)
+    to_journal = logs_to_journal(os.environ)
+
+    def set_up_log(config: Config) -> None:
+        style = "journal" if config.log_format == "text" and to_journal else config.log_format
+        log.set_up(config.log_level, style=style, file=file)
+
+    def reread() -> Config:
+        fresh = load(flags_of(config))
+        set_up_log(fresh)
+        return fresh
+
+    set_up_log(config)
     key_file = Path(config.api_key_file).expanduser() if config.api_key_file else None
     with process.claim(
         places, manager=manager, drain=config.drain_timeout, flags=flags_of(config), key_file=key_file, log=file
     ) as claim:
         if not sockets:
             ports.check_free(config.host, config.port)
-        return _serve(config, claim, notifier, sockets)
+        return _serve(config, claim, notifier, sockets, reread)
 
 
-def _serve(config: Config, claim: process.Claim, notifier: Notifier, sockets: list[socket.socket]) -> int:
+def _serve(
+    config: Config,
+    claim: process.Claim,
+    notifier: Notifier,
+    sockets: list[socket.socket],
+    reread: Callable[[], Config],
+) -> int:
     from claude_proxy.server import run
 
     def ready(url: str) -> None:
@@ -58,4 +76,5 @@ def _serve(config: Config, claim: process.Claim, notifier: Notifier, sockets: li
         nonce=claim.record.instance,
         sockets=sockets or None,
         manager=run.Manager(notifier.beat, notifier.stopping, notifier.interval or 10.0),
+        reread=reread,
     )

@@ -25,7 +25,7 @@ class Catalog:
 
     def __init__(self, backend: Backend, ttl: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._backend = backend
-        self._ttl = ttl
+        self.ttl = ttl  # seconds, from the next answer on
         self._clock = clock
         self._live: Mapping[str, ModelInfo] = {}
         self._due = clock()  # when to ask upstream again
@@ -56,7 +56,7 @@ class Catalog:
     async def _ask(self) -> None:
         try:
             self._live = {info.id: info for info in await self._pages()}
-            self._due = self._clock() + self._ttl
+            self._due = self._clock() + self.ttl
         except CredentialError:  # the request that needs one will say so
             self._due = self._clock() + RETRY
         except ProxyError as exc:

@@ -46,9 +46,9 @@ _EXPOSED = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Policy:
-    """Who may come in, read once from the settings."""
+    """Who may come in, as the settings say; the key stays what it was at the start."""
 
     hosts: frozenset[str]
     origins: frozenset[str]
@@ -64,6 +64,11 @@ class Policy:
             max_body=config.max_body,
             key=key,
         )
+
+    def renew(self, config: Config) -> None:
+        """Take up the hosts and origins of `config`, for the requests to come."""
+        fresh = Policy.of(config)
+        self.hosts, self.origins = fresh.hosts, fresh.origins
 
     def allows_origin(self, origin: str) -> bool:
         return _origin(origin) in self.origins

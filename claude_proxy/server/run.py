@@ -19,6 +19,7 @@ from claude_proxy.server.app import proxy_app
 from claude_proxy.server.binding import BACKLOG, address, bind, bind_unix
 from claude_proxy.server.connection import Connection, Room
 from claude_proxy.server.exchange import STATE, State
+from claude_proxy.server.reload import Reload
 from claude_proxy.upstream.anthropic import AnthropicBackend
 
 log = logging.getLogger(__name__)
@@ -44,17 +45,18 @@ def serve(
     nonce: str | None = None,
     sockets: list[socket.socket] | None = None,
     manager: Manager | None = None,
+    reread: Callable[[], Config] | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code.
 
     `ready` is called with the address, such as `http://127.0.0.1:8000`, once connections are accepted. `nonce`
     comes back as `instance` from GET /health. `sockets` are listening already (socket activation) and replace
-    `config.host` and `config.port`. Raises ServiceError when the port cannot be had, ConfigError when a
-    setting cannot be used.
+    `config.host` and `config.port`. `reread` gives the settings anew, on SIGHUP. Raises ServiceError when the port
+    cannot be had, ConfigError when a setting cannot be used.
     """
     _keep_secrets_in_memory()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(config, environ, ready or (lambda _: None), nonce, sockets, manager))
+        return runner.run(_serve(config, environ, ready or (lambda _: None), nonce, sockets, manager, reread))
 
 
 async def _serve(
@@ -64,8 +66,9 @@ async def _serve(
     nonce: str | None,
     sockets: list[socket.socket] | None,
     manager: Manager | None,
+    reread: Callable[[], Config] | None,
 ) -> int:
-    signals = _Signals()
+    signals, given = _Signals(), config
     async with contextlib.AsyncExitStack() as stack:
         listening = sockets or bind(config.host, config.port)
         for each in listening:
@@ -80,6 +83,8 @@ async def _serve(
         app = proxy_app(config, backend, chain, nonce=nonce)
         server = Server(app)
         stack.push_async_callback(server.close)
+        if reread:
+            signals.hung_up = Reload(app, given, reread)
         url = await server.start(listening, config.host)
         log.info("listening on %s, upstream %s", url, config.base_url)
         ready(url)
@@ -114,6 +119,7 @@ class Server:
     """An application on listening sockets."""
 
     def __init__(self, app: web.Application) -> None:
+        self.app = app
         self._state: State = app[STATE]
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=LAST_WORDS)
         self._listeners: list[asyncio.Server] = []
@@ -166,15 +172,29 @@ class Server:
 
 
 class _Signals:
-    """SIGTERM and SIGINT, counted to two: the first asks to finish, the second to stop at once."""
+    """SIGTERM and SIGINT, counted to two: the first asks to finish, the second to stop at once.
+
+    SIGHUP calls `hung_up`, and never stops anything: a terminal that closes is no reason to.
+    """
 
     def __init__(self) -> None:
         self.first = asyncio.Event()
         self.second = asyncio.Event()
-        loop = asyncio.get_running_loop()
+        self.hung_up: Callable[[], None] = lambda: None
+        self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._received)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes is no reason to stop
+            self._on(number, self._received)
+        if hasattr(signal, "SIGHUP"):  # not on Windows
+            self._on(signal.SIGHUP, self._hung_up)
+
+    def _on(self, number: signal.Signals, call: Callable[[], None]) -> None:
+        try:
+            self._loop.add_signal_handler(number, call)
+        except NotImplementedError:  # loops on Windows
+            signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(call))
+
+    def _hung_up(self) -> None:
+        self.hung_up()
 
     def _received(self) -> None:
         (self.second if self.first.is_set() else self.first).set()

@@ -28,6 +28,8 @@ StartLimitBurst=5
 Type=notify
 NotifyAccess=main
 ExecStart={command}
+# By the shell's own `kill`: the program of that name is absent from small systems.
+ExecReload=/bin/sh -c 'kill -HUP "$MAINPID"'
 {environment}Restart=on-failure
 RestartSec=1
 # A wrong setting does not mend itself.

@@ -1,0 +1,61 @@
+"""Settings read again while the server runs: what each request looks up comes into force, the rest at a restart."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping, Set
+from typing import Any
+
+from aiohttp import web
+
+from claude_proxy.config import SETTINGS, Config
+from claude_proxy.errors import ProxyError
+from claude_proxy.server.exchange import STATE
+from claude_proxy.server.guard import POLICY
+
+log = logging.getLogger(__name__)
+
+# Where logs go and how they look is in force once it was read: whoever reads the settings sees to it.
+AT_ONCE = frozenset(
+    {
+        *("aliases", "max_tokens", "reasoning_text", "prompt_caching", "max_choices", "fast_mode", "strict"),
+        *("allowed_hosts", "allowed_origins", "keepalive_interval", "models_ttl", "log_level", "log_format"),
+    }
+)
+_NAMES = frozenset(item.name for item in SETTINGS)
+
+
+class Reload:
+    """Reads the settings of a running server again whenever it is called; what cannot be used changes nothing.
+
+    `started` are the settings as they were read at first, and `read` reads them anew or raises ProxyError or OSError.
+    """
+
+    def __init__(self, app: web.Application, started: Config, read: Callable[[], Config]) -> None:
+        self._app = app
+        self._started = started
+        self._read = read
+
+    def __call__(self) -> None:
+        try:
+            fresh = self._read()
+        except (ProxyError, OSError) as exc:
+            reason = exc.text if isinstance(exc, ProxyError) else str(exc)
+            log.error("the settings stay as they are: %s", reason)  # noqa: TRY400 - foreseen: no traceback
+            return
+        changed = _changes(self._app[STATE].config, fresh, AT_ONCE)
+        put_in_force(self._app, changed)
+        log.info("settings read again; changed: %s", ", ".join(changed) or "nothing")
+        for name in _changes(self._started, fresh, _NAMES - AT_ONCE):
+            log.warning("the change of %s takes effect after restart", name)
+
+
+def put_in_force(app: web.Application, values: Mapping[str, Any]) -> None:
+    """Let the next request find these settings; requests that run keep what they have looked up."""
+    state = app[STATE]
+    state.config = dataclasses.replace(state.config, **values)
+    state.catalog.ttl = state.config.models_ttl
+    app[POLICY].renew(state.config)
+
+
+def _changes(old: Config, new: Config, names: Set[str]) -> dict[str, Any]:
+    return {name: getattr(new, name) for name in sorted(names) if getattr(new, name) != getattr(old, name)}
