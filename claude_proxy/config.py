@@ -11,12 +11,12 @@ import difflib
 import ipaddress
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 
@@ -118,6 +118,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def check_upstream_is_elsewhere(config: Config, ports: Iterable[int]) -> None:
+    """Raise ConfigError when `base_url` is the daemon that listens on `ports`: it would ask itself without end."""
+    url = urlsplit(config.base_url)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    if config.simulator or not config.upstream_is_loopback or port not in ports:
+        return
+    hint = "name the address of the Messages API, or leave it out for Anthropic's"
+    if config.origin("base_url") == "environment":
+        hint = "`unset ANTHROPIC_BASE_URL` (or CLAUDE_PROXY_BASE_URL): it is for programs that ask claude-proxy"
+    raise ConfigError(f"base_url {config.base_url} is claude-proxy's own address", hint=hint)
 
 
 def load(
@@ -252,7 +264,7 @@ def _check(config: Config) -> None:
         raise ConfigError(f"port {config.port} is not between 0 and 65535")
     if config.api_key_file and not Path(config.api_key_file).expanduser().is_absolute():
         raise ConfigError(f"api_key_file {config.api_key_file!r} is not an absolute path", hint="a daemon stands in /")
-    url = urlsplit(config.base_url)
+    url = _upstream(config)
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
         raise ConfigError(f"base_url {config.base_url!r} is not an http(s) address")
     if url.scheme == "http" and not is_loopback(url.hostname):
@@ -279,6 +291,15 @@ def _check(config: Config) -> None:
     ):
         if not getattr(config, name) >= 0:  # put this way round, it catches what is not a number, too
             raise ConfigError(f"{name} must not be negative")
+
+
+def _upstream(config: Config) -> SplitResult:
+    try:
+        url = urlsplit(config.base_url)
+        _ = url.port  # which is looked at only now
+    except ValueError as exc:
+        raise ConfigError(f"base_url {config.base_url!r} is not an http(s) address: {exc}") from exc
+    return url
 
 
 @dataclass(frozen=True)

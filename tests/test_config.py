@@ -117,6 +117,8 @@ def test_a_file_that_cannot_be_read_is_explained(tmp_path: Path):
         ({"base_url": "ftp://x"}, r"is not an http\(s\) address"),
         ({"base_url": "https://user@x"}, r"is not an http\(s\) address"),
         ({"base_url": "https://x?a=b"}, r"is not an http\(s\) address"),
+        ({"base_url": "http://[::1"}, r"is not an http\(s\) address"),
+        ({"base_url": "http://localhost:99999"}, r"is not an http\(s\) address"),
         ({"base_url": "http://example.com"}, "would send your credential unencrypted"),
         ({"log_level": "loud"}, "is not one of debug, info, warning, error"),
         ({"log_format": "xml"}, "is not one of text, json"),
@@ -135,6 +137,30 @@ def test_what_would_be_unsafe_or_senseless_is_refused(flags: dict[str, object], 
 def test_loopback_has_many_names(host: str):
     assert config.is_loopback(host)
     assert load({"host": host, "base_url": "http://127.0.0.1:1"}, {}).upstream_is_loopback
+
+
+@pytest.mark.parametrize(
+    ("environ", "hint"),
+    [
+        ({"ANTHROPIC_BASE_URL": "http://localhost:8000"}, "`unset ANTHROPIC_BASE_URL`"),
+        ({"CLAUDE_PROXY_BASE_URL": "http://127.0.0.1:8000/v1"}, "or CLAUDE_PROXY_BASE_URL"),
+        ({}, "leave it out"),
+    ],
+)
+def test_upstream_is_not_ourselves(tmp_path: Path, environ: dict[str, str], hint: str):
+    found = load({}, environ, written(tmp_path, 'base_url = "http://[::1]:8000"'))
+    with pytest.raises(ConfigError, match="is claude-proxy's own address") as caught:
+        config.check_upstream_is_elsewhere(found, [8000])
+    assert hint in str(caught.value.hint)
+    config.check_upstream_is_elsewhere(found, [8001])
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [{}, {"base_url": "https://example.com:8000"}, {"simulator": True, "base_url": "http://localhost:8000"}],
+)
+def test_another_host_and_the_simulator_are_not_ourselves(flags: dict[str, object]):
+    config.check_upstream_is_elsewhere(load(flags, {}), [8000, 443])
 
 
 def test_upstream_is_known_by_its_host():

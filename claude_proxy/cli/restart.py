@@ -9,7 +9,7 @@ from claude_proxy.cli.service import refreshed
 from claude_proxy.cli.settings import flags_of, load, settings
 from claude_proxy.cli.start import bring_up, supervised
 from claude_proxy.cli.stop import stopped
-from claude_proxy.config import Config, paths
+from claude_proxy.config import Config, check_upstream_is_elsewhere, paths
 from claude_proxy.service import choice, process
 
 
@@ -25,11 +25,14 @@ def restart(config: Config) -> None:
     with process.turn(places):
         record = process.find(places)
         service = choice.installed(os.environ)
+        wanted = load({**(record.flags if record else {}), **flags_of(config)})
+        if not service:  # which has settings of its own
+            check_upstream_is_elsewhere(wanted, [wanted.port])
         stopped(places)
         if service:
             refreshed(service, places)
             up = supervised(service, config, places)
         else:
-            up = bring_up(load({**(record.flags if record else {}), **flags_of(config)}), places)
+            up = bring_up(wanted, places)
     for line in up.facts:
         output.show(line)

@@ -9,7 +9,7 @@ import click
 from claude_proxy.cli import output
 from claude_proxy.cli.env import DUMMY_KEY, openai_url
 from claude_proxy.cli.settings import as_arguments, flags_of, settings
-from claude_proxy.config import Config, Paths, paths
+from claude_proxy.config import Config, Paths, check_upstream_is_elsewhere, paths
 from claude_proxy.errors import CredentialError, ServiceError
 from claude_proxy.service import background, choice, ports, probe, process
 from claude_proxy.service.supervisor import Supervisor
@@ -58,6 +58,7 @@ def running(config: Config) -> Running:
 
 def bring_up(config: Config, places: Paths) -> Running:
     """Start the daemon in the background. Raises before anything is started if it could not serve."""
+    check_upstream_is_elsewhere(config, [config.port])
     credential, note = (SIMULATED, None) if config.simulator else usable_credential(config)
     ports.check_free(config.host, config.port)
     record = background.start(places, arguments=as_arguments(flags_of(config)), environ=os.environ)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 from aiohttp import web
 
-from claude_proxy.config import Config
+from claude_proxy.config import Config, check_upstream_is_elsewhere
 from claude_proxy.credentials.chain import credential_chain
 from claude_proxy.server import peer
 from claude_proxy.server.app import proxy_app
@@ -73,6 +73,7 @@ async def _serve(
         listening = sockets or bind(config.host, config.port)
         for each in listening:
             stack.callback(each.close)
+        check_upstream_is_elsewhere(config, [each.getsockname()[1] for each in listening])
         if config.unix_socket:
             listening = [*listening, stack.enter_context(bind_unix(config.unix_socket))]
         if config.simulator:

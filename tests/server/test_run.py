@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from claude_proxy.config import load
-from claude_proxy.errors import ServiceError
+from claude_proxy.errors import ConfigError, ServiceError
 from claude_proxy.server import run
 from claude_proxy.server.binding import bind
 from tests.server.conftest import Serve
@@ -136,6 +136,14 @@ def test_serving_on_a_taken_port_fails_before_anything_else() -> None:
         flags = {"port": taken.getsockname()[1], "simulator": True}
         with pytest.raises(ServiceError, match="already in use"):
             run.serve(load(flags, {}), environ=os.environ)
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_a_server_whose_upstream_is_itself_does_not_begin() -> None:
+    made = bind("127.0.0.1", 0)
+    flags = {"base_url": f"http://localhost:{made[0].getsockname()[1]}"}
+    with pytest.raises(ConfigError, match="own address"):
+        run.serve(load(flags, {}), environ={}, ready=pytest.fail, sockets=made)
 
 
 @pytest.mark.usefixtures("_own_signals")
