@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import ipaddress
 import os
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -159,6 +160,8 @@ def load(
             take(name, value, "flag", "--" + name.replace("_", "-"))
     config = Config(**values, origins=origins)  # type: ignore[arg-type] # converted above, field by field
     _check(config)
+    if sys.platform == "win32":
+        _check_on_windows(config)
     return config
 
 
@@ -291,6 +294,12 @@ def _check(config: Config) -> None:
     ):
         if not getattr(config, name) >= 0:  # put this way round, it catches what is not a number, too
             raise ConfigError(f"{name} must not be negative")
+
+
+def _check_on_windows(config: Config) -> None:
+    for name in ("api_key_file", "unix_socket"):  # what protects them elsewhere is the mode of a file
+        if getattr(config, name):
+            raise ConfigError(f"{name} is not available on Windows")
 
 
 def _upstream(config: Config) -> SplitResult:

@@ -1,6 +1,8 @@
 """`claude-proxy run -- CMD`: a command whose OpenAI client talks to the daemon."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -42,4 +44,6 @@ def run(ctx: click.Context, *, flags: Mapping[str, object], command: tuple[str, 
 
 
 def _become(command: tuple[str, ...], environ: Mapping[str, str]) -> NoReturn:
+    if sys.platform == "win32":  # where the shell would not wait for what takes our place
+        sys.exit(subprocess.call(command, env=environ))  # noqa: S603 - as below
     os.execvpe(command[0], command, environ)  # noqa: S606 - the command is the user's own

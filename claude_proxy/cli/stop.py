@@ -13,7 +13,8 @@ from claude_proxy.service import background, choice, process
 def stop() -> None:
     """Stop the daemon; open answers may finish first.
 
-    What is still open after `drain_timeout` is cut off. Stopping a stopped daemon is not an error.
+    What is still open after `drain_timeout` is cut off. Stopping a stopped daemon is not an error. On Windows, which
+    is untested, the daemon ends at once.
     """
     places = paths()
     with process.turn(places):

@@ -81,11 +81,11 @@ def _account(environ: Mapping[str, str]) -> str:
 
 
 def _user_name() -> str:
-    import pwd  # noqa: PLC0415 - only POSIX has it, and only a process without USER needs it
-
     try:
+        import pwd  # noqa: PLC0415 - only POSIX has it, and only a process without USER needs it
+
         return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
+    except (ImportError, KeyError):
         return ""
 
 

@@ -75,7 +75,8 @@ def _is_locked(backend: object) -> bool:
 
 
 if __name__ == "__main__":
-    signal.alarm(_DEADLINE)
+    if hasattr(signal, "alarm"):  # not on Windows
+        signal.alarm(_DEADLINE)
     try:
         answer = main(*sys.argv[1:])
     except Exception as exc:  # noqa: BLE001 - a third party's backend may raise anything; its name is enough

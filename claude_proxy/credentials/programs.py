@@ -1,5 +1,6 @@
 """Other programs that know about credentials: their environment, and where they are."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +27,7 @@ def without_secrets(environ: Mapping[str, str], keep: tuple[str, ...] = ()) -> d
 
 def find_program(name: str, environ: Mapping[str, str], home: Path) -> Path | None:
     """Where `name` is: on the PATH, else where its installers put it. A relative PATH entry is passed over."""
-    listed = [entry for entry in environ.get("PATH", "").split(":") if Path(entry).is_absolute()]
+    listed = [entry for entry in environ.get("PATH", "").split(os.pathsep) if Path(entry).is_absolute()]
     usual = [str(home / place) for place in _USUAL_PLACES]
-    found = shutil.which(name, path=":".join([*listed, *usual, *_SYSTEM_PLACES]))
+    found = shutil.which(name, path=os.pathsep.join([*listed, *usual, *_SYSTEM_PLACES]))
     return Path(found) if found else None

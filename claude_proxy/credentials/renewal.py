@@ -7,16 +7,19 @@ until the program ends, even when the process that started it is killed.
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from claude_proxy.credentials.programs import find_program, without_secrets
+
+if sys.platform != "win32":
+    import fcntl
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +54,8 @@ class Renewal:
 
         None is no promise that anything was renewed: look again.
         """
+        if sys.platform == "win32":  # whose locks are not inherited by a program
+            return f"renewing it is not available on Windows: run `{self._program}`"
         program = find_program(self._program, self._environ, self._home)
         if program is None:
             return f"the program `{self._program}`, which could renew it, was not found"

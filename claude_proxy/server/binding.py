@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def _bound(family: int, address: str, port: int) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         # For connections of an earlier run that linger; a port that somebody listens on stays theirs.
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # where it would not
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind((address, port))
@@ -113,9 +115,14 @@ def _remove_stale(path: Path) -> None:
     raise ServiceError(f"somebody listens on {path} already")
 
 
+def is_tcp(bound: socket.socket) -> bool:
+    """Whether `bound` has a port, and is no unix socket."""
+    return bound.family in (socket.AF_INET, socket.AF_INET6)
+
+
 def address(bound: socket.socket, host: str) -> str:
     """The address to print for a socket that was bound for `host`."""
-    if bound.family == socket.AF_UNIX:
+    if not is_tcp(bound):
         return f"unix:{bound.getsockname()}"
     literal, port = bound.getsockname()[:2]
     name = "localhost" if host.lower() == "localhost" else f"[{literal}]" if ":" in literal else literal

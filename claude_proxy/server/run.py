@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import resource
 import signal
 import socket
 import sys
@@ -16,11 +15,14 @@ from claude_proxy.config import Config, check_upstream_is_elsewhere
 from claude_proxy.credentials.chain import credential_chain
 from claude_proxy.server import peer
 from claude_proxy.server.app import proxy_app
-from claude_proxy.server.binding import BACKLOG, address, bind, bind_unix
+from claude_proxy.server.binding import BACKLOG, address, bind, bind_unix, is_tcp
 from claude_proxy.server.connection import Connection, Room
 from claude_proxy.server.exchange import STATE, State
 from claude_proxy.server.reload import Reload
 from claude_proxy.upstream.anthropic import AnthropicBackend
+
+if sys.platform != "win32":
+    import resource
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +141,7 @@ class Server:
         loop = asyncio.get_running_loop()
         manager = self._runner.server
         assert manager is not None  # noqa: S101 - `start` made it
-        create = loop.create_unix_server if listening.family == socket.AF_UNIX else loop.create_server
+        create = loop.create_server if is_tcp(listening) else loop.create_unix_server
         listener = await create(lambda: Connection(manager, self.room, loop=loop), sock=listening, backlog=BACKLOG)
         self._listeners.append(listener)
 
@@ -237,6 +239,8 @@ def _tells_users_apart(config: Config) -> bool:
 
 def _raise_descriptor_limit() -> int:
     """Allow as many descriptors as the system lets us; returns how many that are."""
+    if sys.platform == "win32":
+        return MAX_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -248,6 +252,8 @@ def _raise_descriptor_limit() -> int:
 
 def _keep_secrets_in_memory() -> None:
     """No core dump, and on Linux no other process of this user that attaches and reads."""
+    if sys.platform == "win32":
+        return
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if sys.platform == "linux":

@@ -48,7 +48,7 @@ def start(
     deadline = time.monotonic() + timeout
     while child.poll() is None:
         record = read(paths.pid_file)
-        if record and record.pid == child.pid and record.url and is_itself(record):
+        if record and _is_child(record, child) and record.url and is_itself(record):
             child.returncode = 0  # nobody's child any more: it outlives this process, and that is no leak
             return record
         if time.monotonic() > deadline:
@@ -81,6 +81,7 @@ def is_itself(record: Record) -> bool:
 def stop(record: Record, *, waiting: Callable[[], None] = lambda: None) -> bool:
     """End the daemon: open answers may finish within its drain time, then it is killed. True if it had to be.
 
+    On Windows, where no process can ask another one to end, it ends at once.
     `waiting` is called once when it takes more than a moment. Raises ServiceError when the process survives.
     """
     with Process(record) as process:
@@ -121,6 +122,12 @@ def _spawn(command: Sequence[str], environ: Mapping[str, str], log: int) -> "sub
         start_new_session=True,
         creationflags=_DETACHED,
     )
+
+
+def _is_child(record: Record, child: "subprocess.Popen[bytes]") -> bool:
+    # On Windows a virtual environment's interpreter starts the real one, which has a number of its own. It can be
+    # no other daemon: this is our turn to start one.
+    return record.pid == child.pid or sys.platform == "win32"
 
 
 def _failure(what: str, log_file: Path, offset: int) -> ServiceError:

@@ -307,9 +307,22 @@ def write(file: Path, record: Record) -> None:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             json.dump(asdict(record), stream)
-        fresh.replace(file)
+        _replace(fresh, file)
     except OSError as exc:
         raise cannot_write(file, exc) from exc
+
+
+def _replace(fresh: Path, file: Path) -> None:
+    deadline = time.monotonic() + SETTLE
+    while True:
+        try:
+            fresh.replace(file)
+        except PermissionError:  # on Windows, while a command reads it
+            if str(sys.platform) != "win32" or time.monotonic() > deadline:
+                raise
+            time.sleep(_TICK)
+        else:
+            return
 
 
 class Process:

@@ -1,6 +1,7 @@
 """The simulator as a program of its own: on a port, until a signal ends it."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable
 
@@ -18,7 +19,8 @@ def run(options: Options, *, host: str, port: int, ready: Callable[[str], None])
 async def _run(options: Options, host: str, port: int, ready: Callable[[str], None]) -> None:
     loop, end = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end.set)
+        with contextlib.suppress(NotImplementedError):  # on Windows, where Ctrl-C is a KeyboardInterrupt
+            loop.add_signal_handler(number, end.set)
     runner = web.AppRunner(simulator_app(options), access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
     await runner.setup()
     try:
