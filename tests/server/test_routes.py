@@ -97,11 +97,14 @@ def requests(draw: st.DrawFn) -> Asked:
 
 
 async def plausible(peer: Connection) -> None:
-    """An upstream that answers every question, and knows one model."""
+    """An upstream that answers every question, and has no model beside those of its list."""
     while True:
         whole = await peer.request()
-        known = answer(MISSING, "404 Not Found", b"content-type: application/json")
-        await peer.send(known if whole.startswith(b"GET ") else SSE_HEAD + chunk(WHOLE) + LAST_CHUNK)
+        if whole.startswith(b"POST "):
+            await peer.send(SSE_HEAD + chunk(WHOLE) + LAST_CHUNK)
+            continue
+        missing = answer(MISSING, "404 Not Found", b"content-type: application/json")
+        await peer.send(missing.removesuffix(MISSING) if whole.startswith(b"HEAD ") else missing)
 
 
 def status_of(asked: Asked, reply: bytes) -> int:
