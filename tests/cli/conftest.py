@@ -9,6 +9,9 @@ from typing import Protocol
 
 import pytest
 
+from claude_proxy.config import APP
+from claude_proxy.service.process import is_locked
+
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-P", "-m", "claude_proxy")
 
@@ -38,6 +41,10 @@ def run(home: Path) -> Iterator[Run]:
 
     yield run
     for environ in {(each["HOME"], each["XDG_STATE_HOME"]): each for each in homes}.values():
+        # Asked for here, because most tests start no daemon and a command costs a tenth of a second.
+        places = (environ["XDG_STATE_HOME"], environ["XDG_RUNTIME_DIR"])
+        if not any(is_locked(Path(place, APP, f"{APP}.lock")) for place in places):
+            continue
         subprocess.run([*COMMAND, "stop"], capture_output=True, timeout=120, check=False, env=environ)
 
 
