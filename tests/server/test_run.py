@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from claude_proxy.config import load
+from claude_proxy.config import Config, load
 from claude_proxy.errors import ConfigError, ServiceError
 from claude_proxy.server import run
 from claude_proxy.server.binding import bind
@@ -22,7 +22,7 @@ from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, chunk
 PROGRAM = """
 import ctypes, os, sys
 from claude_proxy import log
-from claude_proxy.config import load
+from claude_proxy.config import Config, load
 from claude_proxy.server.run import serve
 log.set_up("info")
 dumpable = ctypes.CDLL(None).prctl if sys.platform == "linux" else lambda _: 0
@@ -122,6 +122,37 @@ def test_serving_begins_with_ready_and_ends_with_a_signal(tmp_path: Path) -> Non
     assert run.serve(load(flags, {}), environ=os.environ, ready=ready, manager=manager) == 0
     assert told == ["http://127.0.0.1 True", "0 requests served, 0 open", "waiting for open requests"]
     assert not place.exists()
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_sighup_has_the_settings_read_again() -> None:
+    settings = load({"port": 0, "simulator": True}, {})
+
+    def reread() -> Config:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return settings
+
+    def ready(_: str) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    assert run.serve(settings, environ=os.environ, ready=ready, reread=reread) == 0
+
+
+@pytest.mark.usefixtures("_own_signals")
+async def test_a_loop_that_takes_no_signals_gets_them_by_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    loop = asyncio.get_running_loop()
+
+    def refuse(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(loop, "add_signal_handler", refuse)
+    signals = run._Signals()
+    for asked in (signals.first, signals.second):
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.wait_for(asked.wait(), 5)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("_own_signals")
