@@ -65,7 +65,7 @@ def proxy_app(config: Config, backend: Backend, chain: CredentialChain, *, nonce
             app.router.add_route(method, path, handler, expect_handler=expect)
         if "*" not in endpoints:
             app.router.add_route("*", path, _not_allowed(", ".join(endpoints)), expect_handler=expect)
-    app.router.add_route("*", "/{path:.*}", _not_found, expect_handler=expect)
+    app.router.add_route("*", "/{path:(?s:.*)}", _not_found, expect_handler=expect)
     return app
 
 

@@ -116,13 +116,18 @@ def _page_refusal(headers: Headers, policy: Policy) -> ProxyError | None:
 
 def _key_refusal(method: str, target: str, headers: Headers, policy: Policy) -> ProxyError | None:
     # Health is for whoever starts and watches the process; a browser asks its preflight without the key.
-    if policy.key is None or target == "/health" or (method == "OPTIONS" and "Origin" in headers):
+    if policy.key is None or target == "/health" or is_preflight(method, headers):
         return None
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     given = token.strip() if scheme.lower() == "bearer" else headers.get("X-Api-Key", "")
     if hmac.compare_digest(given.encode("utf-8", "surrogateescape"), policy.key):
         return None
     return Unauthorized("Incorrect API key provided", code="invalid_api_key", hint="it stands in `api_key_file`")
+
+
+def is_preflight(method: str, headers: Headers) -> bool:
+    """Whether a browser asks for permission, rather than for an answer."""
+    return method == "OPTIONS" and "Origin" in headers and "Access-Control-Request-Method" in headers
 
 
 def _body_refusal(method: str, headers: Headers, policy: Policy) -> ProxyError | None:
@@ -177,11 +182,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if isinstance(error, UnsupportedMediaType) and request.match_info.handler in request.app[REFUSING]:
             return await handler(request)
         raise error
-    if (
-        request.method == "OPTIONS"
-        and "Access-Control-Request-Method" in request.headers
-        and "Origin" in request.headers
-    ):
+    if is_preflight(request.method, request.headers):
         return _preflight(request)
     if request.can_read_body:
         await _read(request, policy)

@@ -282,3 +282,14 @@ async def test_with_a_key_configured_no_route_answers_without_it(serve: Serve, t
         assert reply.status == 200
         assert key not in await reply.text()
     assert served.sent() == []
+
+
+async def test_with_a_key_configured_only_a_preflight_comes_in_without_it(serve: Serve, tmp_path: Path) -> None:
+    page = "https://page.example"
+    asking = {"Origin": page, "Access-Control-Request-Method": "POST"}
+    async with serve(api_key_file=str(tmp_path / "key"), allowed_origins=(page,)) as served:
+        async with served.client.options("/openai/v1/models", headers=asking) as reply:
+            assert reply.status == 204
+        async with served.client.options("/openai/v1/models", headers={"Origin": page}) as reply:
+            assert reply.status == 401
+    assert served.sent() == []

@@ -59,7 +59,7 @@ HEADERS = st.fixed_dictionaries(
         "Anthropic-Version": st.sampled_from(["2023-06-01", ""]) | VALUE,
         "Authorization": st.sampled_from(["Bearer any", "Basic eA=="]) | VALUE,
         "Cookie": VALUE,
-        "Expect": st.just("100-continue"),
+        "Expect": st.sampled_from(["100-continue", "nothing"]),
         "If-None-Match": VALUE,
         "Range": st.just("bytes=0-"),
         "User-Agent": st.just("OpenAI/Python 3.54.0") | VALUE,
