@@ -49,7 +49,7 @@ def _setting(default: Any, help_text: str, *, env: str | None = None) -> Any:
 class Config:
     """The settings of one run. Times are seconds, sizes are bytes."""
 
-    host: str = _setting("127.0.0.1", "address to listen on; one that others can reach needs `api_key_file`")
+    host: str = _setting("localhost", "address to listen on; one that others can reach needs `api_key_file`")
     port: int = _setting(8000, "TCP port to listen on; 0 takes a free one")
     base_url: str = _setting(
         ANTHROPIC_BASE_URL, "where the Messages API is; https, or http to loopback", env="ANTHROPIC_BASE_URL"

@@ -19,7 +19,7 @@ def test_flags_win_over_the_environment_over_the_file_over_the_defaults(tmp_path
     file = written(tmp_path, "port = 1\nstrict = true\nmax_tokens = 5\n")
     environ = {"CLAUDE_PROXY_PORT": "2", "CLAUDE_PROXY_STRICT": "no"}
     found = load({"port": "3", "strict": None}, environ, file)
-    assert (found.port, found.strict, found.max_tokens, found.host) == (3, False, 5, "127.0.0.1")
+    assert (found.port, found.strict, found.max_tokens, found.host) == (3, False, 5, "localhost")
     origins = [found.origin(name) for name in ("port", "strict", "max_tokens", "host")]
     assert origins == ["flag", "environment", "file", "default"]
 

@@ -12,23 +12,34 @@ from pathlib import Path
 from claude_proxy.errors import ConfigError, ServiceError
 
 BACKLOG = 1024
+PORTS_TRIED = 5
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
     """Listening sockets for `host`: one for an address, one per family for `localhost`. Port 0 is a free one."""
+    for tries_left in reversed(range(PORTS_TRIED if port == 0 else 1)):
+        made: list[socket.socket] = []
+        try:
+            return _bound_all(host, port, made)
+        except OSError as exc:
+            for each in made:
+                each.close()
+            # The port that was free for one family may be somebody's in the other: then another one is taken.
+            if not tries_left or exc.errno != errno.EADDRINUSE:
+                raise _cannot_bind(exc, host, port) from exc
+    raise AssertionError
+
+
+def _bound_all(host: str, port: int, made: list[socket.socket]) -> list[socket.socket]:
     families = [(socket.AF_INET6 if ":" in host else socket.AF_INET, host.strip("[]"))]
     if host.lower() == "localhost":
         families = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
-    made: list[socket.socket] = []
     for family, address in families:
         try:
             made.append(_bound(family, address, made[0].getsockname()[1] if made else port))
         except OSError as exc:
-            if made and exc.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # a machine without IPv6
-                continue
-            for each in made:
-                each.close()
-            raise _cannot_bind(exc, host, port) from exc
+            if not made or exc.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # a machine without IPv6
+                raise
     return made
 
 

@@ -12,15 +12,22 @@ def check_free(host: str, port: int) -> None:
     """Raise ServiceError, naming the owner where it can be known, when `port` cannot be listened on."""
     if port == 0:
         return
+    missing: OSError | None = None
+    some = False
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        with socket.socket(family, kind, protocol) as probe:
-            if sys.platform != "win32":  # there it means that two programs may share the port
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                if sys.platform != "win32":  # there it means that two programs may share the port
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
                 probe.listen(1)
-            except OSError as exc:
+                some = True
+        except OSError as exc:
+            if exc.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 raise cannot_listen(host, port, exc) from exc
+            missing = exc  # `localhost` on a machine without IPv6
+    if missing is not None and not some:
+        raise cannot_listen(host, port, missing) from missing
 
 
 def cannot_listen(host: str, port: int, exc: OSError) -> ServiceError:

@@ -1,6 +1,8 @@
 """What systemd and launchd have in common: a service that is installed for this user, and runs without us."""
 
+import contextlib
 import os
+import socket
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -31,7 +33,9 @@ class Order:
 
 def order(config: Config, paths: Paths, environ: Mapping[str, str]) -> Order:
     """What is to be installed for these settings, which the service will read again from their file."""
-    hosts = ["127.0.0.1", "::1"] if config.host.lower() == "localhost" else [config.host.strip("[]")]
+    hosts = [config.host.strip("[]")]
+    if config.host.lower() == "localhost":
+        hosts = ["127.0.0.1", "::1"] if _speaks_ipv6() else ["127.0.0.1"]
     return Order(
         command=tuple(serve_command()),
         addresses=tuple(f"[{host}]:{config.port}" if ":" in host else f"{host}:{config.port}" for host in hosts),
@@ -39,6 +43,13 @@ def order(config: Config, paths: Paths, environ: Mapping[str, str]) -> Order:
         log_file=paths.log_file,
         environ={name: environ[name] for name in KEPT_VARIABLES if environ.get(name)},
     )
+
+
+def _speaks_ipv6() -> bool:
+    """Whether this machine has an IPv6 loopback address: a socket unit with an address it lacks does not start."""
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
 
 
 class Supervisor(ABC):

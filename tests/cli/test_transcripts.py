@@ -98,7 +98,7 @@ def anonymous(text: str, port: str, home: str) -> str:
     text = text.replace(home, "HOME").replace(__version__, "VERSION").replace(port, "PORT")
     text = text.replace(sys.executable, "PYTHON")
     text = re.sub(r"\bpid \d+", "pid PID", text)
-    text = re.sub(r"127\.0\.0\.1:\d{4,5}\b", "127.0.0.1:OTHER", text)
+    text = re.sub(r"\b(127\.0\.0\.1|localhost):\d{4,5}\b", r"\1:OTHER", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", "TIME", text)
     text = re.sub(r"\b\d+ (s|min) ago\b", "TIME ago", text)
     return re.sub(r"\bfor \d+ (s|min)\b", "for TIME", text)

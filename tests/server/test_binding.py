@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import socket
 import stat
 from pathlib import Path
@@ -7,6 +8,7 @@ import aiohttp
 import pytest
 
 from claude_proxy.errors import ConfigError, ServiceError
+from claude_proxy.server import binding
 from claude_proxy.server.binding import address, bind, bind_unix
 from tests.server.conftest import Serve
 
@@ -111,3 +113,33 @@ async def test_clients_come_in_by_the_unix_socket(serve: Serve, place: Path) -> 
             await served.server.listen(made)
             assert (await client.get("http://localhost/health")).status == 200
             assert (await client.get("http://evil.com/health")).status == 403
+
+
+def test_a_free_port_is_free_in_both_families(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound = binding._bound
+    refusals = [OSError(errno.EADDRINUSE, "in use")]
+
+    def second_family_is_unlucky_once(family: int, address: str, port: int) -> socket.socket:
+        if family == socket.AF_INET6 and refusals:
+            raise refusals.pop()
+        return bound(family, address, port)
+
+    monkeypatch.setattr(binding, "_bound", second_family_is_unlucky_once)
+    made = binding.bind("localhost", 0)
+    assert len({each.getsockname()[1] for each in made}) == 1
+    for each in made:
+        each.close()
+
+
+def test_a_machine_without_ipv6_has_a_localhost_of_one_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound = binding._bound
+
+    def without_ipv6(family: int, address: str, port: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "no such address")
+        return bound(family, address, port)
+
+    monkeypatch.setattr(binding, "_bound", without_ipv6)
+    (only,) = binding.bind("localhost", 0)
+    assert only.family == socket.AF_INET
+    only.close()

@@ -120,7 +120,7 @@ def test_serving_begins_with_ready_and_ends_with_a_signal(tmp_path: Path) -> Non
 
     flags = {"port": 0, "simulator": True, "unix_socket": str(place)}
     assert run.serve(load(flags, {}), environ=os.environ, ready=ready, manager=manager) == 0
-    assert told == ["http://127.0.0.1 True", "0 requests served, 0 open", "waiting for open requests"]
+    assert told == ["http://localhost True", "0 requests served, 0 open", "waiting for open requests"]
     assert not place.exists()
 
 
@@ -182,7 +182,7 @@ def test_sockets_that_listen_already_are_taken_over() -> None:
     made = bind("127.0.0.1", 0)
     port = made[0].getsockname()[1]
     ready: list[str] = []
-    flags = {"port": 1, "simulator": True, "idle_timeout": 0.05}
+    flags = {"host": "127.0.0.1", "port": 1, "simulator": True, "idle_timeout": 0.05}
     run.serve(load(flags, {}), environ=os.environ, ready=ready.append, sockets=made)
     assert ready == [f"http://127.0.0.1:{port}"]
 

@@ -52,3 +52,14 @@ def test_nobody_owns_a_free_port():
 )
 def test_other_reasons_are_told_apart(number: int, message: str):
     assert ports.cannot_listen("::1", 80, OSError(number, "")).message.startswith(message)
+
+
+def test_an_address_that_this_machine_lacks_is_told_unless_localhost_has_another(monkeypatch: pytest.MonkeyPatch):
+    found = socket.getaddrinfo("127.0.0.1", 1, type=socket.SOCK_STREAM)
+    absent = [(*found[0][:4], ("192.0.2.1", 65000))]  # reserved for documentation: nobody's address
+    free = [(*found[0][:4], ("127.0.0.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: absent + free)
+    ports.check_free("localhost", 65000)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: absent)
+    with pytest.raises(ServiceError, match="cannot listen"):
+        ports.check_free("localhost", 65000)

@@ -46,7 +46,7 @@ def places(tmp_path: Path) -> Paths:
 def test_the_files_in_the_repository_are_what_is_rendered():
     service = systemd.render_service("%h/.local/bin/claude-proxy serve", drain=DEFAULTS.drain_timeout, environ={})
     assert (ROOT / "systemd" / systemd.SERVICE).read_text() == service
-    socket = systemd.render_socket([f"{DEFAULTS.host}:{DEFAULTS.port}"])
+    socket = systemd.render_socket([f"127.0.0.1:{DEFAULTS.port}", f"[::1]:{DEFAULTS.port}"])
     assert (ROOT / "systemd" / systemd.SOCKET).read_text() == socket
 
 
