@@ -161,6 +161,10 @@ async def _read(
         body = continued(body, reader.collector.blocks())
         sink.resume()
         reply = await ask.sent(body, upstream.stack)
+    if reader.skipped:
+        log.warning(
+            "%s: events from upstream that could not be read, and were skipped: %d", ask.exchange.id, reader.skipped
+        )
     sink.close()
     if reader.cut:
         await upstream.stack.aclose()
