@@ -39,17 +39,19 @@ ROOMS: dict[str, set[str]] = {
 
 # third party -> the rooms that may import it
 HOMES: dict[str, set[str]] = {
-    "aiohttp": {"server", "simulator", "upstream"},
+    "aiohappyeyeballs": {"upstream"},
+    "aiohttp": {"server", "simulator"},
     "click": {"cli"},
+    "httptools": {"upstream"},
     "keyring": {"credentials"},
     "msgspec": {"cli", "server", "simulator", "translate", "upstream", "wire"},
-    "multidict": {"server", "simulator", "upstream"},
+    "multidict": {"server", "simulator"},
     "platformdirs": {"config"},
     "psutil": {"service"},
     "rich": {"cli"},
     "secretstorage": {"credentials"},  # keyring's own, for what its interface does not offer
     "uvloop": {"server"},
-    "yarl": {"server", "simulator", "upstream"},
+    "yarl": {"server", "simulator"},
 }
 
 # Rooms without I/O: the same bytes in give the same bytes out. What a clock, a die or the world would need

@@ -175,7 +175,7 @@ async def _check(config: Config) -> Credential:
     chain = credential_chain(config, os.environ)
     backend = AnthropicBackend(config, chain, os.environ)
     try:
-        async with backend.send(UpstreamRequest("GET", "/v1/models?limit=1")) as reply:
+        with await backend.send(UpstreamRequest("GET", "/v1/models?limit=1")) as reply:
             body = await reply.read()
             if reply.status != 200:
                 shown = redacted(body.decode("utf-8", "replace")).encode()  # it may quote what it was sent

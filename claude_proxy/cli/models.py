@@ -70,7 +70,7 @@ async def _asked(config: Config) -> Any:
         raise ProxyError("the simulator does not run", hint="`claude-proxy start --simulator` starts it")
     backend = AnthropicBackend(config, credential_chain(config, os.environ), os.environ)
     try:
-        async with backend.send(UpstreamRequest("GET", _PATH)) as reply:
+        with await backend.send(UpstreamRequest("GET", _PATH)) as reply:
             return msgspec.json.decode(await reply.read())
     except msgspec.MsgspecError:
         return None

@@ -78,7 +78,7 @@ class Catalog:
 
     async def _page(self, after: str | None) -> ModelPage:
         path = "/v1/models?limit=1000" + (f"&after_id={quote(after, safe='')}" if after else "")
-        async with self._backend.send(UpstreamRequest("GET", path)) as upstream:
+        with await self._backend.send(UpstreamRequest("GET", path)) as upstream:
             body = await upstream.read()
             if upstream.status != 200:
                 raise upstream_failure(upstream.status, upstream.headers, body, now=time.time())

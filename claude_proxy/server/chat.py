@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,7 +12,8 @@ from aiohttp import web
 
 from claude_proxy.errors import ProxyError
 from claude_proxy.server.exchange import EXCHANGE, STATE, Exchange, State
-from claude_proxy.server.replies import header_safe, open_stream, with_pings
+from claude_proxy.server.replies import header_safe
+from claude_proxy.server.stream import EventStream, open_stream
 from claude_proxy.translate.blocks import continued
 from claude_proxy.translate.draft import Options, Translation
 from claude_proxy.translate.failure import openai_headers, refused_thinking, upstream_failure
@@ -20,10 +21,9 @@ from claude_proxy.translate.models import SHIPPED, Model, model_for, resolve
 from claude_proxy.translate.request import to_messages_request
 from claude_proxy.translate.response import CompletionFold, completion, completion_usage
 from claude_proxy.translate.stream import StreamTranslator
-from claude_proxy.upstream.base import Reply, UpstreamRequest
+from claude_proxy.upstream.base import Reply, Sink, UpstreamRequest, Wait
 from claude_proxy.wire.anthropic import Usage, summed
 from claude_proxy.wire.openai import ChatRequest, read_chat_request
-from claude_proxy.wire.sse import COMMENT
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +41,8 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     exchange.model, exchange.upstream_model = chat.model, ask.model.id
     exchange.warnings = ask.translation.warnings
     _log_notes(ask)
-    async with AsyncExitStack() as stack:
-        stacks = [await stack.enter_async_context(AsyncExitStack()) for _ in range(ask.translation.choices)]
-        upstreams = await _gathered([ask.send(own) for own in stacks])
+    with ExitStack() as stack:
+        upstreams = await _gathered([ask.send(stack) for _ in range(ask.translation.choices)])
         headers = openai_headers(upstreams[0].reply.headers, now=time.time())
         headers["x-claude-proxy-model"] = ask.model.id
         answer = _streamed if chat.stream else _folded
@@ -52,10 +51,12 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
 
 @dataclass
 class _Upstream:
-    """One choice's way upstream: the reply that is being read, and what ends it when closed."""
+    """One choice's way upstream: the reply that is being read."""
 
     reply: Reply
-    stack: AsyncExitStack
+
+    def close(self) -> None:
+        self.reply.close()
 
 
 @dataclass
@@ -87,28 +88,45 @@ class _Ask:
             without_thinking=without_thinking,
         )
 
-    async def send(self, stack: AsyncExitStack) -> _Upstream:
-        """Upstream's reply to the request, a good one. Raises what upstream refused as a ProxyError."""
+    async def send(self, stack: ExitStack) -> _Upstream:
+        """Upstream's reply to the request, a good one, closed with `stack`. Raises its refusal as a ProxyError."""
         try:
-            return _Upstream(await self.sent(self.translation.body, stack), stack)
+            upstream = _Upstream(await self.sent(self.translation.body))
         except ProxyError as refusal:
             if not refused_thinking(refusal):
                 raise
-        # Signed thinking that upstream takes no more (another account, a changed prefix): leaving it out is allowed.
-        self.translation = self._translated(without_thinking=True)
-        return _Upstream(await self.sent(self.translation.body, stack), stack)
+            # Signed thinking that upstream takes no more (another account, a changed prefix) may be left out.
+            self.translation = self._translated(without_thinking=True)
+            upstream = _Upstream(await self.sent(self.translation.body))
+        stack.callback(upstream.close)
+        return upstream
 
-    async def sent(self, body: bytes, stack: AsyncExitStack) -> Reply:
-        """Upstream's reply to `body`, a good one."""
+    async def sent(self, body: bytes) -> Reply:
+        """Upstream's reply to `body`, a good one; close it."""
         betas = ",".join(filter(None, (*self.translation.betas, self.betas)))
         headers = {"anthropic-beta": betas} if betas else {}
         headers["x-stainless-retry-count"] = self.tried
-        reply = await stack.enter_async_context(
-            self.state.backend.send(UpstreamRequest("POST", "/v1/messages", body, headers))
-        )
+        reply = await self.state.backend.send(UpstreamRequest("POST", "/v1/messages", body, headers))
         if reply.status != 200:
-            raise upstream_failure(reply.status, reply.headers, await reply.read(), now=time.time())
+            with reply:
+                raise upstream_failure(reply.status, reply.headers, await reply.read(), now=time.time())
         return reply
+
+
+class _Passage:
+    """Writes what a translator makes of each part, in the same call in which the part came."""
+
+    def __init__(self, translator: StreamTranslator, client: EventStream) -> None:
+        self._translator = translator
+        self._client = client
+
+    @property
+    def over(self) -> bool:
+        return self._translator.over
+
+    def feed(self, data: bytes) -> Wait | None:
+        frames = self._translator.feed(data)
+        return self._client.feed(frames) if frames else None
 
 
 async def _folded(
@@ -116,7 +134,7 @@ async def _folded(
 ) -> web.StreamResponse:
     reply_context = ask.translation.reply
     folds = [CompletionFold(reply_context, index=index) for index in range(len(upstreams))]
-    ended = await _gathered([_read(ask, *pair) for pair in zip(upstreams, folds, strict=True)])
+    ended = await _gathered([_read(ask, *pair, pair[1]) for pair in zip(upstreams, folds, strict=True)])
     await _drained(ended)
     _account(request[EXCHANGE], [fold.usage for fold in folds])
     body = completion(folds, reply_context, created=int(time.time()))
@@ -133,9 +151,9 @@ async def _streamed(
         for index in range(len(upstreams))
     ]
     ended: list[Reply | None] = []  # stays empty when the stream breaks, which `open_stream` has told by then
-    async with open_stream(request, headers) as client:
+    async with open_stream(request, headers, keepalive=ask.state.config.keepalive_interval) as client:
         pairs = zip(upstreams, streams, strict=True)
-        ended = await _gathered([_read(ask, *pair, client) for pair in pairs])
+        ended = await _gathered([_read(ask, *pair, _Passage(pair[1], client)) for pair in pairs])
         usages = [stream.usage for stream in streams]
         _account(request[EXCHANGE], usages)
         await client.write(streams[0].end(_whole(usages)))
@@ -143,62 +161,50 @@ async def _streamed(
     return client
 
 
-async def _read(
-    ask: _Ask,
-    upstream: _Upstream,
-    sink: StreamTranslator | CompletionFold,
-    client: web.StreamResponse | None = None,
-) -> Reply | None:
-    """Read one answer to its end, pauses included; upstream's last reply, None if it was ended from here.
+async def _read(ask: _Ask, upstream: _Upstream, answer: StreamTranslator | CompletionFold, sink: Sink) -> Reply | None:
+    """Let `sink` have one answer to its end, pauses included, and `answer` see whether that is whole.
 
-    Raises ProxyError if the answer is not whole.
+    Returns upstream's last reply, None if it was ended from here. Raises ProxyError if the answer is not whole.
     """
-    reader, body, reply = sink.reader, ask.translation.body, upstream.reply
+    reader, body = answer.reader, ask.translation.body
     while True:
-        await _passed_on(reply, sink, client, ask.state.config.keepalive_interval)
+        await upstream.reply.feed(sink)
         if not reader.paused or reader.collector is None:
             break
         body = continued(body, reader.collector.blocks())
-        sink.resume()
-        reply = await ask.sent(body, upstream.stack)
+        answer.resume()
+        upstream.close()
+        upstream.reply = await ask.sent(body)
     if reader.skipped:
         log.warning(
             "%s: events from upstream that could not be read, and were skipped: %d", ask.exchange.id, reader.skipped
         )
-    sink.close()
+    answer.close()
     if reader.cut:
-        await upstream.stack.aclose()
+        upstream.close()
         return None
     if (turn := reader.remembered(ask.model.id, ask.translation.prefix)) is not None:
         ask.state.thinking.remember(turn)
-    return reply
+    return upstream.reply
 
 
-async def _passed_on(
-    reply: Reply, sink: StreamTranslator | CompletionFold, client: web.StreamResponse | None, interval: float
-) -> None:
-    if client is None or isinstance(sink, CompletionFold):
-        async for data in reply.data():
-            sink.feed(data)
-            if sink.reader.over:
-                return
-        return
-    async for part in with_pings(reply.data(), interval):
-        if part is None:
-            await client.write(COMMENT)
-            continue
-        if frames := sink.feed(part):
-            await client.write(frames)
-        if sink.reader.over:
-            return
+class _Nothing:
+    """A sink for what says nothing any more."""
+
+    over = False
+
+    def feed(self, data: bytes) -> None:
+        pass
 
 
 async def _drained(replies: list[Reply | None]) -> None:
+    open_still = [reply for reply in replies if reply is not None and not reply.ended]
+    if not open_still:
+        return
     try:
         async with asyncio.timeout(DRAIN):
-            for reply in filter(None, replies):
-                async for _ in reply.data():
-                    pass
+            for reply in open_still:
+                await reply.feed(_Nothing())
     except (TimeoutError, ProxyError):
         log.debug("upstream did not end its reply after the last event")
 

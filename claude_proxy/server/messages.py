@@ -7,7 +7,8 @@ from aiohttp import web
 
 from claude_proxy.log import one_line
 from claude_proxy.server.exchange import EXCHANGE, STATE
-from claude_proxy.server.replies import header_safe, open_stream
+from claude_proxy.server.replies import header_safe
+from claude_proxy.server.stream import open_stream
 from claude_proxy.upstream.base import UpstreamRequest
 
 _ASKED = ("accept", "content-type", "x-stainless-retry-count")
@@ -34,7 +35,7 @@ async def forward(request: web.Request, path: str) -> web.StreamResponse:
         body=body,
         headers=_kept(request.headers, _ASKED),
     )
-    async with request.app[STATE].backend.send(sent) as upstream:
+    with await request.app[STATE].backend.send(sent) as upstream:
         headers = header_safe(_kept(upstream.headers, _ANSWERED))
         if "request-id" in headers:
             headers["x-request-id"] = headers["request-id"]
@@ -43,8 +44,7 @@ async def forward(request: web.Request, path: str) -> web.StreamResponse:
                 request[EXCHANGE].error = f"upstream answered {upstream.status}"
             return web.Response(status=upstream.status, body=await upstream.read(), headers=headers)
         async with open_stream(request, headers) as client:
-            async for data in upstream.data():
-                await client.write(data)
+            await upstream.feed(client)
     return client
 
 

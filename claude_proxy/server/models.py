@@ -51,7 +51,7 @@ async def retrieve_model(request: web.Request) -> web.StreamResponse:
 
 
 async def _asked(request: web.Request, name: str, wanted: str) -> web.Response:
-    async with request.app[STATE].backend.send(UpstreamRequest("GET", _path(wanted))) as upstream:
+    with await request.app[STATE].backend.send(UpstreamRequest("GET", _path(wanted))) as upstream:
         body = await upstream.read()
         if upstream.status != 200:
             raise upstream_failure(upstream.status, upstream.headers, body, now=time.time())

@@ -27,11 +27,6 @@ log = logging.getLogger(__name__)
 OPENAI_VERSION = "2020-10-01"
 MAX_HEADER = 1024  # of what goes into a header and came from a client
 
-_EVENT_STREAM = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache",
-    "X-Accel-Buffering": "no",  # nginx and its like pass each event on at once
-}
 _ANTHROPIC_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -105,7 +100,7 @@ def _anthropic_type(status: int) -> str:
 
 
 @asynccontextmanager
-async def _told(request: web.Request, tell: Callable[[ProxyError], Awaitable[None]]) -> AsyncIterator[None]:
+async def told(request: web.Request, tell: Callable[[ProxyError], Awaitable[None]]) -> AsyncIterator[None]:
     """Whatever is raised within becomes the ProxyError that `tell` is given, unless the client has left."""
     exchange = request[EXCHANGE]
     try:
@@ -152,7 +147,7 @@ async def replies(request: web.Request, handler: Handler) -> web.StreamResponse:
 
     state.open.add(exchange)
     try:
-        async with _told(request, tell):
+        async with told(request, tell):
             response = await handler(request)
         assert response is not None  # noqa: S101 - for the type checker: `handler` answered, or `tell` did
         exchange.status = response.status
@@ -205,84 +200,3 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 def header_safe(headers: Mapping[str, str]) -> dict[str, str]:
     """`headers` without what could become a second header, each value cut to a bound."""
     return {name: value[:MAX_HEADER] for name, value in headers.items() if value.isascii() and value.isprintable()}
-
-
-# ----------------------------------------------------------------------------------------------------- streams
-
-
-@asynccontextmanager
-async def open_stream(
-    request: web.Request, headers: Mapping[str, str] | None = None
-) -> AsyncIterator[web.StreamResponse]:
-    """Begin a stream of events: `write` takes whole frames, and waits while the client reads slowly.
-
-    Whatever is raised inside ends the stream with an error event. Return the yielded response from the endpoint.
-    """
-    exchange = request[EXCHANGE]
-    response = web.StreamResponse(headers=header_safe(headers or {}))
-    response.headers.update(_EVENT_STREAM)
-    await response.prepare(request)
-
-    async def tell(error: ProxyError) -> None:
-        await response.write(error_event(error, exchange.dialect, exchange.id))
-
-    async with _told(request, tell):
-        yield response
-    await response.write_eof()
-
-
-class with_pings:  # noqa: N801 - reads as the function it is used as
-    """`data` as it comes, and None each time `interval` seconds pass without any; 0 never says so.
-
-    `data` must survive the cancellation of a read, as `Reply.data` does. One timer serves the whole stream: it is
-    set again when it fires, not with each read, which 200 paced streams would pay for with a tenth of a core.
-    """
-
-    def __init__(self, data: AsyncIterator[bytes], interval: float) -> None:
-        self._next = data.__anext__
-        self._interval = interval
-        self._loop = asyncio.get_running_loop()
-        self._task: asyncio.Task[object] | None = None  # one task reads a stream from its beginning to its end
-        self._since = 0.0  # when the read that is under way began
-        self._reading: asyncio.Task[object] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._silent = False  # the timer has ended the read, nobody else
-
-    def __aiter__(self) -> "with_pings":
-        return self
-
-    async def __anext__(self) -> bytes | None:
-        if not self._interval:
-            return await self._next()
-        self._since = self._loop.time()
-        if self._timer is None:
-            self._timer = self._loop.call_at(self._since + self._interval, self._look)
-        self._task = self._task or asyncio.current_task()
-        self._reading = task = self._task
-        try:
-            return await self._next()
-        except asyncio.CancelledError:
-            ours, self._silent = self._silent, False
-            if ours and task is not None and task.uncancel() == 0:
-                return None
-            raise
-        except Exception:  # the end of `data`, too
-            self._stop()
-            raise
-        finally:
-            self._reading = None
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._reading is None:
-            return  # nobody waits; the next read sets the timer
-        due = self._since + self._interval
-        if self._loop.time() < due:
-            self._timer = self._loop.call_at(due, self._look)
-            return
-        self._silent = True
-        self._reading.cancel()

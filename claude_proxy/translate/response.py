@@ -77,6 +77,11 @@ class CompletionFold:
         self._annotations: list[Annotation] = []
         self._end = Finished("stop", None, None)
 
+    @property
+    def over(self) -> bool:
+        """Nothing more is to be read: the answer is whole, or it failed."""
+        return self.reader.over
+
     def feed(self, data: bytes) -> None:
         for piece in self.reader.feed(data):
             self._add(piece)

@@ -56,6 +56,11 @@ class StreamTranslator:
         self._head = self._tail = b""
         self.usage: Usage | None = None
 
+    @property
+    def over(self) -> bool:
+        """Nothing more is to be read: the answer is whole, or it failed."""
+        return self.reader.over
+
     def feed(self, data: bytes) -> bytes:
         """The frames for the events that `data` completes. Raises UpstreamDisconnected on an endless event."""
         frames: list[bytes] = []

@@ -8,27 +8,27 @@ when upstream is busy or cannot be reached.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-
-import aiohttp
-from yarl import URL
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from claude_proxy import __version__
 from claude_proxy.config import Config
 from claude_proxy.credentials.base import Credential
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.headers import auth_headers, may_go_to
-from claude_proxy.errors import InvalidRequest, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
+from claude_proxy.errors import InvalidRequest, UpstreamRefused, UpstreamUnreachable
 from claude_proxy.upstream import retry
-from claude_proxy.upstream.base import Reply, UpstreamRequest
+from claude_proxy.upstream.base import UpstreamRequest
 from claude_proxy.upstream.pool import Pool
-from claude_proxy.upstream.reply import FOREIGN, ConnectionLost, HTTPReply, upstream_error
+from claude_proxy.upstream.reply import ConnectionLost, HTTPReply
 from claude_proxy.wire.anthropic import VERSION
 
 log = logging.getLogger(__name__)
 
 USER_AGENT = f"claude-proxy/{__version__}"
+
+_UNFIT_FOR_A_HEADER = re.compile(r"[\x00\r\n]")
 
 
 def _jitter() -> float:
@@ -47,25 +47,19 @@ class AnthropicBackend:
         *,
         jitter: Callable[[], float] = _jitter,
     ) -> None:
+        url = urlsplit(config.base_url)
         self._config = config
         self._chain = chain
-        self._base = config.base_url.rstrip("/")
+        self._host = url.netloc.rpartition("@")[2]
+        self._base_path = url.path.rstrip("/")
         self._pool = Pool(config, environ)
         self._jitter = jitter
 
-    @asynccontextmanager
-    async def send(self, request: UpstreamRequest) -> AsyncIterator[Reply]:
-        async with AsyncExitStack() as stack:
-            yield await self._patient_reply(request, stack)
-
-    async def close(self) -> None:
-        await self._pool.close()
-
-    async def _patient_reply(self, request: UpstreamRequest, stack: AsyncExitStack) -> HTTPReply:
+    async def send(self, request: UpstreamRequest) -> HTTPReply:
         left = retry.budget(self._config.retries, request.headers)
         for attempt in range(left):
             try:
-                reply = await self._reply(request, stack)
+                reply = await self._reply(request)
             except UpstreamUnreachable as exc:
                 pause = retry.pause(attempt)
                 log.info("%s; trying again in %.1f s", exc.message, pause)
@@ -77,49 +71,61 @@ class AnthropicBackend:
                 reply.close()
                 log.info("upstream answered %d; trying again in %.1f s", reply.status, pause)
             await asyncio.sleep(pause * self._jitter())
-        return await self._reply(request, stack)
+        return await self._reply(request)
 
-    async def _reply(self, request: UpstreamRequest, stack: AsyncExitStack) -> HTTPReply:
+    async def close(self) -> None:
+        self._pool.close()
+        await asyncio.sleep(0)  # the transports end in their own callbacks
+
+    async def _reply(self, request: UpstreamRequest) -> HTTPReply:
         credential = await self._chain.credential()
-        reply = await self._sent(request, credential, stack)
-        if reply.status == 401 and (other := await self._chain.refused(credential)) is not None:
+        reply = await self._sent(request, credential)
+        if reply.status == 401 and (other := await self._other(credential, reply)) is not None:
             reply.close()
-            reply = await self._sent(request, other, stack)
+            reply = await self._sent(request, other)
         if 300 <= reply.status < 400:
+            reply.close()
             raise _redirected(reply.status)
         return reply
 
-    async def _sent(self, request: UpstreamRequest, credential: Credential, stack: AsyncExitStack) -> HTTPReply:
-        may_go_to(credential, self._config)
-        headers = upstream_headers(request.headers, auth_headers(credential))
-        if request.body is None:
-            del headers["content-type"]
+    async def _other(self, credential: Credential, reply: HTTPReply) -> Credential | None:
+        """Another credential, now that upstream has refused this one."""
         try:
-            return await self._attempt(request, headers, stack)
-        except ConnectionLost:
-            await self._pool.retire()
-            return await self._attempt(request, headers, stack)
+            return await self._chain.refused(credential)
+        except BaseException:
+            reply.close()
+            raise
 
-    async def _attempt(self, request: UpstreamRequest, headers: Mapping[str, str], stack: AsyncExitStack) -> HTTPReply:
-        session = await stack.enter_async_context(self._pool.session())
+    async def _sent(self, request: UpstreamRequest, credential: Credential) -> HTTPReply:
+        may_go_to(credential, self._config)
+        head = self._head(request, upstream_headers(request.headers, auth_headers(credential)))
         try:
-            response = await session.request(
-                request.method,
-                URL(self._base + _checked(request.path), encoded=True),
-                data=request.body,
-                headers=headers,
-                allow_redirects=False,
-                proxy=self._pool.proxy,
-            )
-        except aiohttp.SocketTimeoutError as exc:
-            limit = self._config.first_byte_timeout
-            raise UpstreamTimeout(f"upstream has not begun to answer within {limit:g} s") from exc
-        except FOREIGN as exc:
-            raise upstream_error(exc) from exc
-        stack.callback(response.close)
-        reply = HTTPReply(response, self._config.read_timeout)
-        stack.callback(reply.close)
-        return reply
+            return await self._asked(head, request.body)
+        except ConnectionLost:
+            self._pool.retire()
+            return await self._asked(head, request.body)
+
+    async def _asked(self, head: bytes, body: bytes | None) -> HTTPReply:
+        connection = await self._pool.connection()
+        return await connection.ask(
+            head,
+            body,
+            first_byte_timeout=self._config.first_byte_timeout,
+            read_timeout=self._config.read_timeout,
+        )
+
+    def _head(self, request: UpstreamRequest, headers: Mapping[str, str]) -> bytes:
+        """The head of an HTTP/1.1 request. Raises InvalidRequest for what no head may hold."""
+        lines = [f"{request.method} {self._base_path}{_checked(request.path)} HTTP/1.1", f"host: {self._host}"]
+        lines += [
+            f"{name}: {value}" for name, value in headers.items() if request.body is not None or name != "content-type"
+        ]
+        if request.body is not None:
+            lines.append(f"content-length: {len(request.body)}")
+        if _UNFIT_FOR_A_HEADER.search("".join(lines)):
+            raise InvalidRequest("a header of this request, or the credential, holds a line break")
+        # What came in as bytes that are no text goes out as the same bytes.
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
 
 
 def upstream_headers(asked: Mapping[str, str], auth: Mapping[str, str]) -> dict[str, str]:
@@ -149,6 +155,7 @@ def upstream_headers(asked: Mapping[str, str], auth: Mapping[str, str]) -> dict[
 
 
 def _checked(path: str) -> str:
+    path = path.partition("#")[0]  # a fragment is no part of what is asked for
     if not path.startswith("/v1/") or not path.isascii() or not path.isprintable() or " " in path:
         raise InvalidRequest("the query of this request holds characters that no URL may hold")
     return path

@@ -1,9 +1,9 @@
 """Who answers a Messages request: the contract between the endpoints and whatever is upstream."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,29 @@ class UpstreamRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Reply(Protocol):
-    """An answer whose head has arrived. `headers` has lower-case names.
+Wait = Callable[[], Awaitable[None]]
 
-    `data` yields the body as it arrives, decompressed, never empty; both readers raise UpstreamTimeout when
-    upstream is silent for too long and UpstreamDisconnected when the body ends before its end.
+
+class Sink(Protocol):
+    """Where the body of a reply goes, part by part, decompressed, never empty.
+
+    `feed` is called from the event loop the moment a part has arrived, with no task in between: it must not block.
+    What it returns, if anything, is called and awaited before the next part comes, and upstream is held back
+    meanwhile. Once `over` is true nothing more is wanted. Whatever `feed` raises ends the reading.
+    """
+
+    @property
+    def over(self) -> bool: ...
+
+    def feed(self, data: bytes) -> Wait | None: ...
+
+
+class Reply(Protocol):
+    """An answer whose head has arrived; a context that ends the upstream request when it is left, finished or not.
+
+    `headers` has lower-case names, and `ended` says whether the whole body has been taken. `feed` hands the body to a
+    sink until it ends or the sink wants no more, and may be called again for the rest. Both readers raise
+    UpstreamTimeout when upstream is silent for too long and UpstreamDisconnected when the body ends before its end.
     """
 
     @property
@@ -29,18 +47,29 @@ class Reply(Protocol):
     @property
     def headers(self) -> Mapping[str, str]: ...
 
-    def data(self) -> AsyncIterator[bytes]: ...
+    @property
+    def ended(self) -> bool: ...
+
+    async def feed(self, sink: Sink) -> None: ...
 
     async def read(self) -> bytes: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class Backend(Protocol):
     """Sends requests upstream with the credential in force.
 
-    Leaving the context ends the upstream request at once, finished or not. `send` raises CredentialError,
-    UpstreamUnreachable and UpstreamTimeout; an HTTP error is a Reply like any other.
+    `send` returns when the head of the reply is there: `with await backend.send(request) as reply`. It raises
+    CredentialError, UpstreamUnreachable and UpstreamTimeout; an HTTP error is a Reply like any other.
     """
 
-    def send(self, request: UpstreamRequest) -> AbstractAsyncContextManager[Reply]: ...
+    async def send(self, request: UpstreamRequest) -> Reply: ...
 
     async def close(self) -> None: ...

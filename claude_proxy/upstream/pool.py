@@ -1,144 +1,89 @@
-"""The connections to upstream: TLS, the proxy between, keep-alive, and when a pool is given up."""
+"""The connections to upstream that wait for the next request, and when they are given up."""
 
-import socket
-import ssl
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
-
-import aiohttp
+from collections.abc import Callable, Mapping
 
 from claude_proxy.config import Config
-from claude_proxy.errors import ConfigError
+from claude_proxy.upstream.connection import Connection
+from claude_proxy.upstream.dial import Dialer
 
 # Upstream's edge keeps idle connections for minutes; a new one costs two to three round trips.
 KEEPALIVE = 90.0
-# A burst of streams leaves as many idle connections behind. This many at once, and none of them is kept.
+# A burst of streams ends in as many idle connections, each with its TLS buffers.
 MOST_KEPT = 100
 # Wall clock and monotonic clock part when the machine sleeps. Smaller steps are the clock being set.
 SLEPT = 5.0
-# A peer that is gone without a word is found out after 60 + 4 x 15 s; unanswered bytes may wait as long.
-_KEEPALIVE_OPTIONS = (
-    ("IPPROTO_TCP", "TCP_KEEPIDLE", 60),
-    ("IPPROTO_TCP", "TCP_KEEPALIVE", 60),  # macOS's name for the same
-    ("IPPROTO_TCP", "TCP_KEEPINTVL", 15),
-    ("IPPROTO_TCP", "TCP_KEEPCNT", 4),
-    ("IPPROTO_TCP", "TCP_USER_TIMEOUT", 120_000),
-)
-
-
-@dataclass
-class _Session:
-    client: aiohttp.ClientSession
-    users: int = 0
-    most: int = 0  # users at the same time, so far
 
 
 class Pool:
-    """One aiohttp session at a time. `retire` makes room for a fresh one; what runs on the old one may finish."""
+    """Idle connections, the last one used first; nobody waits for one: there is a fresh one for whom none is left."""
 
     def __init__(self, config: Config, environ: Mapping[str, str], *, wall: Callable[[], float] = time.time) -> None:
-        self._config = config
-        self._tls = _tls_context(config.base_url, environ)
-        self.proxy = proxy_for(config.base_url, environ)
-        self._current: _Session | None = None
+        self._dialer = Dialer(config, environ)
+        self._idle: list[Connection] = []  # in the order in which they became idle
+        self._busy: set[Connection] = set()
+        self._given_up: set[Connection] = set()  # busy ones that nobody is to use again
         self._wall = wall
         self._gap = wall() - time.monotonic()
+        self._sweeping: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[aiohttp.ClientSession]:
-        """The session for one request, open until its reply is done with. Needs a running loop."""
+    async def connection(self) -> Connection:
+        """A connection that is not in use, kept or fresh. Raises UpstreamUnreachable. Needs a running loop."""
         gap = self._wall() - time.monotonic()
         if abs(gap - self._gap) > SLEPT:
             self._gap = gap
-            await self.retire()
-        session = self._current = self._current or _Session(self._open())
-        session.users += 1
-        session.most = max(session.most, session.users)
-        try:
-            yield session.client
-        finally:
-            session.users -= 1
-            if session is self._current and not session.users and session.most > MOST_KEPT:
-                self._current = None
-            if session is not self._current and not session.users:
-                await session.client.close()
+            self.retire()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open:
+                break
+        else:
+            connection = await self._dialer.connect(self._fresh)
+        self._busy.add(connection)
+        return connection
 
-    async def retire(self) -> None:
-        """Use none of the pooled connections again: they are suspected to be dead."""
-        old, self._current = self._current, None
-        if old is not None and not old.users:
-            await old.client.close()
+    def retire(self) -> None:
+        """Use none of these connections again, they are suspected to be dead; what runs on them may finish."""
+        self._given_up |= self._busy
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End every connection at once."""
-        old, self._current = self._current, None
-        if old is not None:
-            await old.client.close()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for connection in [*self._idle, *self._busy]:
+            connection.close()
+        self._idle.clear()
 
-    def _open(self) -> aiohttp.ClientSession:
-        config = self._config
-        connector = aiohttp.TCPConnector(
-            limit=0, keepalive_timeout=KEEPALIVE, ssl=self._tls or True, socket_factory=_keepalive_socket
-        )
-        # `trust_env` stays off: it would also read ~/.netrc, and send what stands there.
-        return aiohttp.ClientSession(
-            connector=connector,
-            # Reading is bounded from the moment the request is sent; `HTTPReply` sets the bound within a reply.
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=config.connect_timeout, sock_read=config.first_byte_timeout
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+    def _fresh(self) -> Connection:
+        return Connection(free=self._freed, lost=self._lost)
 
+    def _freed(self, connection: Connection) -> None:
+        self._busy.discard(connection)
+        if connection in self._given_up or len(self._idle) >= MOST_KEPT:
+            connection.close()
+            return
+        loop = asyncio.get_running_loop()
+        connection.idle_since = loop.time()
+        self._idle.append(connection)
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(KEEPALIVE, self._sweep)
 
-def proxy_for(base_url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy that HTTPS_PROXY, ALL_PROXY and NO_PROXY name for upstream; never one for a loopback upstream."""
-    url = urlsplit(base_url)
-    if url.scheme != "https":  # plain http is for loopback alone
-        return None
-    named = (_either_case(name, environ) for name in ("https_proxy", "all_proxy"))
-    proxy = next(filter(None, named), None)
-    if proxy is None or _bypassed(url.netloc, _either_case("no_proxy", environ)):
-        return None
-    if "://" not in proxy:
-        proxy = "http://" + proxy
-    if urlsplit(proxy).scheme not in ("http", "https") or not urlsplit(proxy).hostname:
-        raise ConfigError("the proxy in HTTPS_PROXY is not an http(s) address", hint="SOCKS proxies cannot be used")
-    return proxy
+    def _lost(self, connection: Connection) -> None:
+        self._busy.discard(connection)
+        self._given_up.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
 
-
-def _bypassed(netloc: str, no_proxy: str) -> bool:
-    """Whether NO_PROXY names this host: itself or a domain above it, with or without the port."""
-    names = {netloc.lower(), netloc.lower().rpartition(":")[0] or netloc.lower()}
-    for entry in map(str.strip, no_proxy.lower().split(",")):
-        if entry == "*" or (entry and any(f".{name}".endswith("." + entry.lstrip("*.")) for name in names)):
-            return True
-    return False
-
-
-def _either_case(name: str, environ: Mapping[str, str]) -> str:
-    return environ.get(name) or environ.get(name.upper()) or ""
-
-
-def _tls_context(base_url: str, environ: Mapping[str, str]) -> ssl.SSLContext | None:
-    file = environ.get("SSL_CERT_FILE")
-    if not file or urlsplit(base_url).scheme != "https":
-        return None
-    try:
-        return ssl.create_default_context(cafile=file)
-    except OSError as exc:
-        raise ConfigError(f"SSL_CERT_FILE {file!r} cannot be used: {exc.strerror or 'no certificate in it'}") from exc
-
-
-def _keepalive_socket(address: tuple[Any, ...]) -> socket.socket:
-    family, kind, protocol, *_ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for level, name, value in _KEEPALIVE_OPTIONS:
-        if (option := getattr(socket, name, None)) is not None:
-            made.setsockopt(getattr(socket, level), option, value)
-    return made
+    def _sweep(self) -> None:
+        """Close what has been idle for too long; one timer serves them all."""
+        loop = asyncio.get_running_loop()
+        oldest = loop.time() - KEEPALIVE
+        for connection in [each for each in self._idle if each.idle_since <= oldest]:
+            self._idle.remove(connection)
+            connection.close()
+        due = self._idle[0].idle_since + KEEPALIVE if self._idle else None
+        self._sweeping = None if due is None else loop.call_at(due, self._sweep)

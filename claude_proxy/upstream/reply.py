@@ -1,21 +1,24 @@
-"""An HTTP answer as a Reply: what arrives is handed on as it is, what breaks becomes one of our errors."""
+"""An HTTP answer as a Reply: its body goes to a sink straight from the socket's callback, as it comes.
+
+    awaited -> begun -> ended
+           \\-> failed <-/
+
+While a sink is attached each part goes to it at once. While none is, or the sink asked for a pause, parts wait here;
+past a bound the connection is not read any further.
+"""
 
 import asyncio
-import os
-import ssl
-from collections.abc import AsyncIterator, Mapping
+import zlib
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Protocol, Self
 
-import aiohttp
-from aiohttp.http import HttpProcessingError
+from claude_proxy.errors import UpstreamDisconnected, UpstreamTimeout
+from claude_proxy.upstream.base import Sink, Wait
 
-from claude_proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamTimeout, UpstreamUnreachable
-
-# Everything aiohttp, the sockets and TLS are known to raise. A framing error may surface as a bare RuntimeError.
-FOREIGN = (aiohttp.ClientError, HttpProcessingError, OSError, EOFError, RuntimeError)
-
-# We ask for none. These aiohttp takes off by itself; anything else would reach the client as noise.
-UNDONE_CODINGS = frozenset({"identity", "gzip", "deflate", "br", "zstd"})
-# `read` is for errors, lists and counts; an answer is read by `data`, which keeps nothing.
+# What waits for a sink, before upstream is held back: as much as asyncio reads at once.
+MAX_WAITING = 256 * 1024
+# `read` is for errors, lists and counts; an answer goes to a sink, and nothing of it is kept.
 MAX_READ = 16 * 1024 * 1024
 
 
@@ -23,119 +26,216 @@ class ConnectionLost(UpstreamDisconnected):
     """The connection ended by itself. Before a reply has begun this is the one failure that may be no one's fault."""
 
 
-def upstream_error(exc: Exception) -> UpstreamError:
-    """What went wrong between upstream and us, in our own words: foreign texts may hold addresses and headers."""
-    match exc:
-        case aiohttp.ConnectionTimeoutError():
-            return UpstreamUnreachable("upstream did not accept a connection in time")
-        case TimeoutError():
-            return UpstreamTimeout("upstream stayed silent for too long")
-        case aiohttp.ClientConnectorDNSError():
-            return UpstreamUnreachable("upstream's host name could not be resolved", hint="is this machine online?")
-        case aiohttp.ClientConnectorCertificateError():
-            return UpstreamUnreachable(
-                "upstream's TLS certificate could not be verified",
-                hint="SSL_CERT_FILE may name a further authority's certificate",
-            )
-        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            return UpstreamUnreachable("the proxy named in HTTPS_PROXY does not let us through")
-        case aiohttp.ClientConnectorError():
-            return UpstreamUnreachable(f"could not connect to upstream: {_reason(exc.os_error)}")
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
-            return ConnectionLost("upstream closed the connection before the end of its reply")
-        case aiohttp.ClientResponseError() | HttpProcessingError():
-            return UpstreamDisconnected("upstream sent what is not HTTP")
-        case _:
-            return UpstreamDisconnected("upstream closed the connection before the end of its reply")
+class Line(Protocol):
+    """The connection that a reply comes over."""
 
+    def hold(self) -> None:
+        """Read nothing more for now."""
 
-def _reason(exc: OSError) -> str:
-    # asyncio puts the address into the text, and TLS has no number.
-    return os.strerror(exc.errno) if exc.errno and exc.errno > 0 and not isinstance(exc, ssl.SSLError) else "TLS failed"
+    def go_on(self) -> None: ...
+
+    def release(self) -> None:
+        """The reply is done with: a whole one leaves the connection to the next request, any other closes it."""
 
 
 class HTTPReply:
-    """A Reply over an aiohttp response, silent for `timeout` at most; the backend that made it closes it."""
+    """A Reply that its connection fills, by `begin`, `arrived`, `end` and `fail`.
 
-    def __init__(self, response: aiohttp.ClientResponse, timeout: float) -> None:
-        coding = response.headers.get("content-encoding", "identity").lower()
-        if coding not in UNDONE_CODINGS:
-            raise UpstreamDisconnected("upstream used a content coding that nobody asked for")
-        _bound_silence(response, timeout)
-        self._response = response
-        self.status = response.status
-        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
-        self._closed = _closed_future(response)
-        if self._closed is not None:
-            self._closed.add_done_callback(self._connection_closed)
+    Until it has begun it may stay silent for `first_byte_timeout` seconds, from then on for `read_timeout`.
+    """
 
-    def data(self) -> AsyncIterator[bytes]:
-        return _Data(self._response.content)
+    def __init__(self, line: Line, *, first_byte_timeout: float, read_timeout: float) -> None:
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
+        self._line: Line | None = line  # until the reply is closed
+        self._loop = asyncio.get_running_loop()
+        self._patience = first_byte_timeout
+        self._read_timeout = read_timeout
+        self._parts: list[bytes] = []  # what has arrived and nobody has taken
+        self._size = 0
+        self._held = False
+        self._sink: Sink | None = None
+        self._pause: Wait | None = None
+        self._whole = False
+        self._error: Exception | None = None
+        self._inflater: zlib._Decompress | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._heard = self._loop.time()
+        # One timer serves the whole reply. It is set again when it fires, not with each part.
+        self._timer = self._loop.call_at(self._heard + first_byte_timeout, self._look)
+
+    @property
+    def ended(self) -> bool:
+        return self._whole and not self._parts
+
+    # ------------------------------------------------------------------------------------ its connection's side
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """The head has come. A coding that nobody asked for and nobody can undo is a failure."""
+        match headers.get("content-encoding", "identity").lower():
+            case "identity":
+                pass
+            case "gzip" | "x-gzip" | "deflate":
+                self._inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # finds out by itself which one
+            case _:
+                self.fail(UpstreamDisconnected("upstream used a content coding that nobody asked for"))
+                return
+        self.status, self.headers = status, headers
+        self._heard = self._loop.time()
+        if self._read_timeout < self._patience:
+            self._timer.cancel()
+            self._timer = self._loop.call_at(self._heard + self._read_timeout, self._look)
+        self._patience = self._read_timeout
+        self._wake()
+
+    def arrived(self, data: bytes) -> None:
+        """More of the body has come."""
+        if self._error is not None:
+            return
+        self._heard = self._loop.time()
+        if self._inflater is not None:
+            try:
+                data = self._inflater.decompress(data)
+            except zlib.error:
+                self.fail(UpstreamDisconnected("upstream sent a compressed body that is broken"))
+                return
+            if not data:
+                return
+        sink = self._sink
+        if sink is None:
+            self._keep(data)
+            return
+        try:
+            self._pause = sink.feed(data)
+            if self._pause is None and not sink.over:
+                return
+        except Exception as exc:  # noqa: BLE001 - it is raised where the reply is read
+            self._error = exc
+        self._sink = None
+        self._wake()
+
+    def end(self) -> None:
+        """The body is whole."""
+        if self._inflater is not None and not self._inflater.eof:
+            self.fail(UpstreamDisconnected("upstream sent a compressed body that is broken"))
+            return
+        self._whole = True
+        self._timer.cancel()
+        self._wake()
+
+    def fail(self, error: Exception) -> None:
+        """Nothing more will come. What has come before is taken first."""
+        if not self._whole and self._error is None:
+            self._error = error
+        self._timer.cancel()
+        self._wake()
+
+    # --------------------------------------------------------------------------------------- its reader's side
+
+    async def begun(self) -> None:
+        """Wait for the head. Raises UpstreamError if none comes."""
+        while not self.status and self._error is None:
+            await self._wait()
+        if not self.status and self._error is not None:
+            raise self._error
+
+    async def feed(self, sink: Sink) -> None:
+        while True:
+            while self._parts and not sink.over:
+                if (wait := sink.feed(self._taken())) is not None:
+                    await wait()
+            if sink.over:
+                return
+            if self._error is not None:
+                raise self._error
+            if self._whole:
+                return
+            self._sink = sink
+            try:
+                await self._wait()
+            finally:
+                self._sink = None
+            if (pause := self._pause) is not None:
+                self._pause = None
+                await pause()
 
     async def read(self) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        async for part in self.data():
-            size += len(part)
-            if size > MAX_READ:
-                raise UpstreamDisconnected("upstream sent a reply that is too large")
-            parts.append(part)
-        return b"".join(parts)
+        body = _Body()
+        await self.feed(body)
+        return b"".join(body.parts)
 
     def close(self) -> None:
-        """End the reply: a finished one gives its connection back, any other closes it at once."""
-        if self._closed is not None:
-            self._closed.remove_done_callback(self._connection_closed)
-        self._response.close()
+        """End the reply: a whole one gives its connection back, any other closes it at once."""
+        self._timer.cancel()
+        line, self._line = self._line, None
+        if line is not None:
+            line.release()
 
-    def _connection_closed(self, _: asyncio.Future[None]) -> None:
-        # After an invalid chunk in the middle of a body aiohttp 3.14's parser leaves the reader waiting for
-        # ever, and its read timeout does not fire: the end of the connection is the only sign there is.
-        content = self._response.content
-        if not content.is_eof() and content.exception() is None:
-            content.set_exception(aiohttp.ClientPayloadError("connection closed within the body"))
-
-
-class _Data:
-    """The parts of a body as they come. No generator, so that a cancelled read loses nothing and may be repeated."""
-
-    def __init__(self, content: aiohttp.StreamReader) -> None:
-        self._content = content
-
-    def __aiter__(self) -> "_Data":
+    def __enter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> bytes:
-        try:
-            data = await self._content.readany()
-        except FOREIGN as exc:
-            raise upstream_error(exc) from exc
-        if not data:
-            raise StopAsyncIteration
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------------------------------------- within
+
+    def _keep(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > MAX_WAITING and not self._held and self._line is not None:
+            self._held = True
+            self._line.hold()
+
+    def _taken(self) -> bytes:
+        """What has waited, as one part."""
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        self._size = 0
         return data
 
+    async def _wait(self) -> None:
+        """Until something has happened that the reader must see to."""
+        if self._held and self._line is not None:
+            self._held = False
+            self._line.go_on()
+        if self.status:
+            self._heard = self._loop.time()  # silence that nobody listened to was no silence
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
 
-def _bound_silence(response: aiohttp.ClientResponse, timeout: float) -> None:
-    """Let `timeout` seconds be the longest wait for bytes from now on; until here, another bound was in force."""
-    connection = response.connection  # None once the whole body is here
-    if connection is None or connection.protocol is None:
-        return
-    protocol = connection.protocol
-    protocol.read_timeout = timeout
-    if connection.transport is not None and connection.transport.is_reading():  # else it starts with the reading
-        protocol.start_timeout()
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _look(self) -> None:
+        """Find out whether the reply has been silent for too long."""
+        now = self._loop.time()
+        reading = self._waiter is not None
+        due = (self._heard if reading else now) + self._patience
+        if now < due:
+            self._timer = self._loop.call_at(due, self._look)
+        elif self.status:
+            self.fail(UpstreamTimeout("upstream stayed silent for too long"))
+        else:
+            self.fail(UpstreamTimeout(f"upstream has not begun to answer within {self._patience:g} s"))
 
 
-def _closed_future(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
-    connection = response.connection  # None once the whole body is here
-    closed = connection.protocol.closed if connection is not None and connection.protocol is not None else None
-    if closed is not None:
-        # A pooled connection outlives its replies: someone must have looked at how it ended, once.
-        closed.remove_done_callback(_seen)
-        closed.add_done_callback(_seen)
-    return closed
+class _Body:
+    """A sink that keeps everything, up to a bound."""
 
+    over = False
 
-def _seen(closed: asyncio.Future[None]) -> None:
-    if not closed.cancelled():
-        closed.exception()
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > MAX_READ:
+            raise UpstreamDisconnected("upstream sent a reply that is too large")
+        self.parts.append(data)

@@ -1,15 +1,14 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Self
 
 import pytest
 
 from claude_proxy.errors import NoCredential, ProxyError, UpstreamUnreachable
 from claude_proxy.server.catalog import RETRY, Catalog
 from claude_proxy.translate.models import SHIPPED
-from claude_proxy.upstream.base import Reply, UpstreamRequest
+from claude_proxy.upstream.base import Reply, Sink, UpstreamRequest
 
 
 @dataclass
@@ -19,12 +18,22 @@ class Canned:
     body: bytes
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    ended: bool = False
 
-    async def data(self) -> AsyncIterator[bytes]:
-        yield self.body
+    async def feed(self, sink: Sink) -> None:
+        raise NotImplementedError
 
     async def read(self) -> bytes:
         return self.body
+
+    def close(self) -> None:
+        self.ended = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class Lists:
@@ -36,14 +45,13 @@ class Lists:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    @asynccontextmanager
-    async def send(self, request: UpstreamRequest) -> AsyncIterator[Reply]:
+    async def send(self, request: UpstreamRequest) -> Reply:
         self.asked.append(request.path)
         await self.gate.wait()
         page = self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
         if isinstance(page, ProxyError):
             raise page
-        yield Canned(b"", page) if isinstance(page, int) else Canned(page)
+        return Canned(b"", page) if isinstance(page, int) else Canned(page)
 
     async def close(self) -> None:
         pass

@@ -80,7 +80,7 @@ BEFORE: dict[str, Play] = {
     "closed": sends(),
     "a head that is cut": sends(SSE_HEAD[:40]),
     "not HTTP": sends(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"),
-    "a head without an end": sends(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 20000 + b"\r\n\r\n"),
+    "a head without an end": sends(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 100_000, then="stay"),
     "silence": sends(then="stay"),
     "a redirect": sends(answer(b"", "302 Found", b"location: http://127.0.0.1:1/")),
     "a coding nobody asked for": sends(answer(b"\x00", "200 OK", b"content-encoding: compress")),

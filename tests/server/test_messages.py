@@ -169,3 +169,24 @@ async def test_the_log_names_the_model_that_a_native_client_asks_for(
             await served.client.post("/v1/messages", data=body)
     assert (f"model={model}" in caplog.text) is (model is not None)
     assert ("model=" in caplog.text) is (model is not None)
+
+
+async def test_a_client_that_reads_slowly_holds_upstream_back(serve: Serve) -> None:
+    sent, parts = 0, 512
+
+    async def play(peer: Connection) -> None:
+        nonlocal sent
+        await peer.request()
+        await peer.send(SSE_HEAD)
+        while sent < parts:
+            await peer.send(chunk(b"x" * 65536))
+            sent += 1
+        await peer.send(LAST_CHUNK)
+
+    async with serve(play) as served, served.client.post("/v1/messages", data=b"{}") as reply:
+        before = -1
+        while before != sent:
+            before = sent
+            await asyncio.sleep(0.05)
+        assert sent < parts  # what the buffers on the way hold, and no more
+        assert len(await reply.read()) == parts * 65536

@@ -1,32 +1,20 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
-from claude_proxy.config import Config
 from claude_proxy.errors import InvalidRequest, ProxyError, UpstreamRefused
-from claude_proxy.server.binding import bind
-from claude_proxy.server.exchange import EXCHANGE, STATE, State
-from claude_proxy.server.guard import POLICY, REFUSING, Policy, guard
+from claude_proxy.server.exchange import EXCHANGE
 from claude_proxy.server.replies import (
     Stopping,
-    add_headers,
     as_proxy_error,
     error_body,
     error_event,
     header_safe,
-    open_stream,
-    replies,
-    with_pings,
 )
-from claude_proxy.server.run import Server
+from tests.support.endpoint import serving
 
 SECRET = "sk-ant-oat01-" + "S" * 40
 
@@ -87,25 +75,6 @@ def test_a_header_cannot_become_two_and_is_bounded() -> None:
 # ------------------------------------------------------------------------------------------------ in the server
 
 
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[tuple[aiohttp.ClientSession, State]]:
-    """A server whose one endpoint is `handler`, at POST /x and POST /v1/messages/x."""
-    app = web.Application(middlewares=[replies, guard])
-    app[POLICY], app[REFUSING] = Policy.of(Config()), frozenset()
-    unused: Any = None
-    state = app[STATE] = State(Config(), unused, unused, unused)
-    app.on_response_prepare.append(add_headers)
-    app.router.add_post("/x", handler)
-    app.router.add_post("/v1/messages/x", handler)
-    server = Server(app)
-    try:
-        url = await server.start(bind("127.0.0.1", 0), "127.0.0.1")
-        async with aiohttp.ClientSession(url, headers={"Content-Type": "application/json"}) as client:
-            yield client, state
-    finally:
-        await server.close()
-
-
 async def test_each_reply_carries_the_common_headers() -> None:
     async def fine(request: web.Request) -> web.StreamResponse:
         request[EXCHANGE].warnings = ("seed", "logit_bias")
@@ -156,50 +125,6 @@ async def test_each_request_is_one_line_with_the_id_that_the_client_got(caplog: 
     assert "status=200" in lines[0]
 
 
-@pytest.mark.parametrize("path", ["/x", "/v1/messages/x"])
-@pytest.mark.parametrize("error", [InvalidRequest("late"), ZeroDivisionError("late"), RuntimeError("late")])
-async def test_an_error_within_a_stream_is_its_last_event(path: str, error: Exception) -> None:
-    def broken() -> None:
-        raise error
-
-    async def stream(request: web.Request) -> web.StreamResponse:
-        async with open_stream(request, {"x-upstream": "1"}) as client:
-            await client.write(b"data: 1\n\n")
-            broken()
-        return client
-
-    async with serving(stream) as (client, state):
-        reply = await client.post(path, data=b"{}")
-        body = await reply.read()
-    assert (reply.status, reply.headers["x-upstream"]) == (200, "1")
-    assert reply.headers["content-type"] == "text/event-stream; charset=utf-8"
-    first, last = body.removesuffix(b"\n\n").split(b"\n\n")
-    assert (first, b'"error"' in last) == (b"data: 1", True)
-    assert state.last_error is not None
-
-
-async def test_a_client_that_leaves_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
-    ended = asyncio.Event()
-
-    async def stream(request: web.Request) -> web.StreamResponse:
-        try:
-            async with open_stream(request) as client:
-                while True:
-                    await client.write(b"x" * 10000)
-        finally:
-            ended.set()
-
-    async with serving(stream) as (client, state):
-        with caplog.at_level(logging.INFO):
-            reply = await client.post("/x", data=b"{}")
-            await reply.content.readany()
-            reply.close()
-            await asyncio.wait_for(ended.wait(), 5)
-    assert state.last_error is None
-    assert "client_left=True" in caplog.text
-    assert not any(record.levelno >= logging.WARNING for record in caplog.records)
-
-
 @pytest.mark.parametrize(("error", "logged"), [(InvalidRequest("late"), False), (ZeroDivisionError("late"), True)])
 async def test_an_error_after_the_client_left_is_only_logged_if_nobody_foresaw_it(
     caplog: pytest.LogCaptureFixture, error: Exception, logged: bool
@@ -224,26 +149,6 @@ async def test_an_error_after_the_client_left_is_only_logged_if_nobody_foresaw_i
     assert sum(record.levelno >= logging.ERROR for record in caplog.records) == logged
 
 
-async def test_a_reader_that_stops_holds_the_writer_back() -> None:
-    written = 0
-
-    async def stream(request: web.Request) -> web.StreamResponse:
-        nonlocal written
-        async with open_stream(request) as client:
-            while True:
-                await client.write(b"x" * 10000)
-                written += 10000
-
-    async with serving(stream) as (client, _), client.post("/x", data=b"{}") as reply:
-        await reply.content.readany()
-        before = -1
-        while before != written:
-            before = written
-            await asyncio.sleep(0.05)
-        # The client's and the kernel's buffers on both sides, and no more.
-        assert written < 16 * 1024 * 1024
-
-
 async def test_what_still_runs_when_the_server_stops_is_told_so() -> None:
     running = asyncio.Event()
 
@@ -261,60 +166,3 @@ async def test_what_still_runs_when_the_server_stops_is_told_so() -> None:
             exchange.task.cancel()
         reply = await asking
         assert (reply.status, (await reply.json())["error"]["code"]) == (503, Stopping.code)
-
-
-# ------------------------------------------------------------------------------------------------------- pings
-
-
-class Parts:
-    """An iterator that survives the cancellation of a read."""
-
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-
-    def __aiter__(self) -> "Parts":
-        return self
-
-    async def __anext__(self) -> bytes:
-        part = await self.queue.get()
-        if part is None:
-            raise StopAsyncIteration
-        return part
-
-
-async def test_silence_is_none_and_nothing_is_lost() -> None:
-    parts = Parts()
-    pinged = with_pings(parts, 0.01)
-    assert await anext(pinged) is None
-    assert await anext(pinged) is None
-    parts.queue.put_nowait(b"one")
-    parts.queue.put_nowait(None)
-    assert [part async for part in pinged] == [b"one"]
-
-
-async def test_without_an_interval_silence_is_just_silence() -> None:
-    parts = Parts()
-    reading = asyncio.create_task(anext(with_pings(parts, 0)))
-    done, _ = await asyncio.wait([reading], timeout=0.05)
-    assert not done
-    parts.queue.put_nowait(b"one")
-    assert await reading == b"one"
-
-
-async def test_a_read_that_others_cancel_is_cancelled_even_in_silence() -> None:
-    reading = asyncio.create_task(anext(with_pings(Parts(), 30)))
-    done, _ = await asyncio.wait([reading], timeout=0.01)
-    assert not done
-    reading.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await reading
-
-
-async def test_data_between_two_looks_of_the_timer_puts_the_ping_off() -> None:
-    parts = Parts()
-    pinged = with_pings(parts, 0.05)
-    for _ in range(3):
-        parts.queue.put_nowait(b"one")
-        assert await anext(pinged) == b"one"
-    assert await anext(pinged) is None
-    assert await anext(pinged) is None

@@ -2,15 +2,32 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
 from claude_proxy.errors import UpstreamDisconnected, UpstreamTimeout, UpstreamUnreachable
-from claude_proxy.upstream.base import Backend, UpstreamRequest
+from claude_proxy.upstream.base import Backend, Reply, UpstreamRequest, Wait
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, Play, RawServer, answer, chunk
 
 ASK = UpstreamRequest("POST", "/v1/messages?beta=true", b'{"a": 1}', {"anthropic-beta": "x"})
+
+
+class Parts:
+    """A sink that keeps what it is fed until it has `wanted` bytes; `wait` is what it asks to be awaited each time."""
+
+    def __init__(self, wanted: float = float("inf"), wait: Wait | None = None) -> None:
+        self.parts: list[bytes] = []
+        self._wanted = wanted
+        self._wait = wait
+
+    @property
+    def over(self) -> bool:
+        return len(b"".join(self.parts)) >= self._wanted
+
+    def feed(self, data: bytes) -> Wait | None:
+        self.parts.append(data)
+        return self._wait
 
 
 class BackendContract:
@@ -19,23 +36,31 @@ class BackendContract:
     def backend(self, play: Play, **settings: object) -> AbstractAsyncContextManager[tuple[Backend, RawServer]]:
         raise NotImplementedError
 
+    @asynccontextmanager
+    async def reply(self, play: Play, **settings: object) -> AsyncIterator[Reply]:
+        async with self.backend(play, **settings) as (backend, _):
+            with await backend.send(ASK) as reply:
+                yield reply
+
     async def test_the_reply_has_status_lower_case_headers_and_the_body_as_it_came(self) -> None:
         async def play(peer: Connection) -> None:
             await peer.request()
             await peer.send(answer(b"\xff\x00body", "418 Odd", b"Request-ID: req_1"))
 
-        async with self.backend(play) as (backend, _), backend.send(ASK) as reply:
+        async with self.reply(play) as reply:
             assert reply.status == 418
             assert reply.headers["request-id"] == "req_1"
             assert await reply.read() == b"\xff\x00body"
+            assert reply.ended
 
     async def test_method_path_query_and_body_arrive_unchanged(self) -> None:
         async def play(peer: Connection) -> None:
             await peer.request()
             await peer.send(answer(b""))
 
-        async with self.backend(play) as (backend, upstream), backend.send(ASK) as reply:
-            await reply.read()
+        async with self.backend(play) as (backend, upstream):
+            with await backend.send(ASK) as reply:
+                await reply.read()
         head, _, body = upstream.requests[0].partition(b"\r\n\r\n")
         assert head.startswith(b"POST /v1/messages?beta=true HTTP/1.1\r\n")
         assert body == b'{"a": 1}'
@@ -49,11 +74,13 @@ class BackendContract:
             await more.wait()
             await peer.send(chunk(b"two") + LAST_CHUNK)
 
-        async with self.backend(play) as (backend, _), backend.send(ASK) as reply:
-            data = aiter(reply.data())
-            assert await anext(data) == b"one"
+        async with self.reply(play) as reply:
+            first, rest = Parts(wanted=3), Parts()
+            await reply.feed(first)
+            assert (first.parts, reply.ended) == ([b"one"], False)
             more.set()
-            assert [part async for part in data] == [b"two"]
+            await reply.feed(rest)
+            assert (rest.parts, reply.ended) == ([b"two"], True)
 
     async def test_a_cancelled_read_loses_nothing(self) -> None:
         more = asyncio.Event()
@@ -64,13 +91,74 @@ class BackendContract:
             await more.wait()
             await peer.send(chunk(b"late") + LAST_CHUNK)
 
-        async with self.backend(play) as (backend, _), backend.send(ASK) as reply:
-            data = reply.data()
+        async with self.reply(play) as reply:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0):
-                    await anext(data)
+                    await reply.feed(Parts())
             more.set()
-            assert [part async for part in data] == [b"late"]
+            assert await reply.read() == b"late"
+
+    async def test_a_sink_that_wants_to_wait_gets_nothing_meanwhile_and_everything_afterwards(self) -> None:
+        asked, ready = asyncio.Event(), asyncio.Event()
+
+        async def play(peer: Connection) -> None:
+            await peer.request()
+            await peer.send(SSE_HEAD + chunk(b"one"))
+            await asked.wait()
+            await peer.send(chunk(b"two") + chunk(b"three") + LAST_CHUNK)
+            ready.set()
+
+        async def wait() -> None:
+            asked.set()
+            before = list(sink.parts)
+            await ready.wait()
+            await asyncio.sleep(0)
+            assert sink.parts == before
+
+        sink = Parts(wait=wait)
+        async with self.reply(play) as reply:
+            await reply.feed(sink)
+        assert b"".join(sink.parts) == b"onetwothree"
+
+    async def test_upstream_is_held_back_while_nobody_takes_anything(self) -> None:
+        sent = 0
+
+        async def play(peer: Connection) -> None:
+            nonlocal sent
+            await peer.request()
+            await peer.send(SSE_HEAD)
+            while sent < 256:
+                await peer.send(chunk(b"x" * 65536))
+                sent += 1
+            await peer.send(LAST_CHUNK)
+
+        async with self.reply(play) as reply:
+            before = -1
+            while before != sent:
+                before = sent
+                await asyncio.sleep(0.05)
+            assert sent < 256
+            sink = Parts()
+            await reply.feed(sink)
+        assert sum(map(len, sink.parts)) == 256 * 65536
+
+    async def test_what_a_sink_raises_is_raised_where_the_reply_is_read(self) -> None:
+        class Broken(Parts):
+            def feed(self, data: bytes) -> None:
+                raise ZeroDivisionError
+
+        begun = asyncio.Event()
+
+        async def play(peer: Connection) -> None:
+            await peer.request()
+            await peer.send(SSE_HEAD)
+            await begun.wait()
+            await peer.send(chunk(b"one") + LAST_CHUNK)
+
+        async with self.reply(play) as reply:
+            begun.set()
+            with pytest.raises(ZeroDivisionError):
+                await reply.feed(Broken())
 
     async def test_leaving_early_ends_the_request_at_once(self) -> None:
         left = asyncio.Event()
@@ -82,8 +170,8 @@ class BackendContract:
             left.set()
 
         async with self.backend(play) as (backend, _):
-            async with backend.send(ASK) as reply:
-                await anext(aiter(reply.data()))
+            with await backend.send(ASK) as reply:
+                await reply.feed(Parts(wanted=3))
             await asyncio.wait_for(left.wait(), 5)
 
     @pytest.mark.parametrize("rest", [b"", chunk(b"x")[:-3], b"zz\r\nbroken", b"5\r\nab"])
@@ -93,10 +181,9 @@ class BackendContract:
             await peer.send(SSE_HEAD + chunk(b"one"))
             await peer.send(rest)
 
-        async with self.backend(play) as (backend, _):
+        async with self.reply(play) as reply:
             with pytest.raises(UpstreamDisconnected):
-                async with backend.send(ASK) as reply:
-                    await _drained(reply.data())
+                await reply.read()
 
     async def test_a_reset_within_the_body_is_an_error(self) -> None:
         async def play(peer: Connection) -> None:
@@ -106,28 +193,28 @@ class BackendContract:
             peer.reset()
 
         seen = asyncio.Event()
-        async with self.backend(play) as (backend, _), backend.send(ASK) as reply:
-            data = aiter(reply.data())
-            assert await anext(data) == b"one"
+        async with self.reply(play) as reply:
+            await reply.feed(Parts(wanted=3))
             seen.set()
             with pytest.raises(UpstreamDisconnected):
-                await _drained(data)
+                await reply.read()
 
     async def test_an_invalid_chunk_on_a_connection_that_stays_open_is_an_error(self) -> None:
         async def play(peer: Connection) -> None:
             await peer.request()
             await peer.send(SSE_HEAD + chunk(b"one"))
             await asyncio.wait_for(seen.wait(), 5)
-            await peer.send(b"this is no chunk\r\n")
+            await peer.send(chunk(b"two") + b"this is no chunk\r\n")
             await peer.gone()
 
         seen = asyncio.Event()
-        async with self.backend(play) as (backend, _), backend.send(ASK) as reply:
-            data = aiter(reply.data())
-            assert await anext(data) == b"one"
+        async with self.reply(play) as reply:
+            await reply.feed(Parts(wanted=3))
             seen.set()
+            rest = Parts()
             with pytest.raises(UpstreamDisconnected):
-                await asyncio.wait_for(_drained(data), 5)
+                await asyncio.wait_for(reply.feed(rest), 5)
+        assert rest.parts == [b"two"]
 
     async def test_silence_within_the_body_is_a_timeout(self) -> None:
         async def play(peer: Connection) -> None:
@@ -135,9 +222,23 @@ class BackendContract:
             await peer.send(SSE_HEAD + chunk(b"one"))
             await peer.gone()
 
-        async with self.backend(play, read_timeout=0.05) as (backend, _), backend.send(ASK) as reply:
+        async with self.reply(play, read_timeout=0.05) as reply:
             with pytest.raises(UpstreamTimeout):
-                await _drained(reply.data())
+                await reply.read()
+
+    async def test_silence_that_nobody_listened_to_is_none(self) -> None:
+        async def play(peer: Connection) -> None:
+            await peer.request()
+            await peer.send(SSE_HEAD + chunk(b"one"))
+            await listening.wait()
+            await peer.send(chunk(b"two") + LAST_CHUNK)
+
+        listening = asyncio.Event()
+        async with self.reply(play, read_timeout=0.05) as reply:
+            await reply.feed(Parts(wanted=3))
+            await asyncio.sleep(0.2)
+            listening.set()
+            assert await reply.read() == b"two"
 
     async def test_silence_before_the_reply_is_a_timeout(self) -> None:
         async def play(peer: Connection) -> None:
@@ -145,8 +246,7 @@ class BackendContract:
 
         async with self.backend(play, first_byte_timeout=0.05) as (backend, _):
             with pytest.raises(UpstreamTimeout, match=r"not begun to answer within 0\.05 s"):
-                async with backend.send(ASK):
-                    pass
+                await backend.send(ASK)
 
     @pytest.mark.parametrize("early", [b"", chunk(b"one")])
     async def test_silence_within_the_body_has_a_bound_of_its_own(self, early: bytes) -> None:
@@ -155,12 +255,9 @@ class BackendContract:
             await peer.send(SSE_HEAD + early)
             await peer.gone()
 
-        async with (
-            self.backend(play, first_byte_timeout=600, read_timeout=0.05) as (backend, _),
-            backend.send(ASK) as reply,
-        ):
+        async with self.reply(play, first_byte_timeout=600, read_timeout=0.05) as reply:
             with pytest.raises(UpstreamTimeout, match="silent"):
-                await asyncio.wait_for(_drained(reply.data()), 5)
+                await asyncio.wait_for(reply.read(), 5)
 
     async def test_nobody_there_is_unreachable(self) -> None:
         async def play(_: Connection) -> None:
@@ -170,10 +267,4 @@ class BackendContract:
             pass
         async with self.backend(play, base_url=upstream.url) as (backend, _):
             with pytest.raises(UpstreamUnreachable):
-                async with backend.send(ASK):
-                    pass
-
-
-async def _drained(data: AsyncIterator[bytes]) -> None:
-    async for _ in data:
-        pass
+                await backend.send(ASK)

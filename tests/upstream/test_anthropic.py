@@ -13,7 +13,7 @@ from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.environment import EnvironmentVariable
 from claude_proxy.errors import InvalidRequest, NoCredential, UpstreamDisconnected, UpstreamRefused, UpstreamUnreachable
 from claude_proxy.upstream.anthropic import BACKENDS, AnthropicBackend, upstream_headers
-from claude_proxy.upstream.base import UpstreamRequest
+from claude_proxy.upstream.base import Backend, Reply, UpstreamRequest
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, Play, RawServer, answer, chunk, raw_server
 from tests.upstream.contract import ASK, BackendContract
 
@@ -35,6 +35,12 @@ async def backend(
             yield made, upstream
         finally:
             await made.close()
+
+
+@asynccontextmanager
+async def asked(sender: Backend, request: UpstreamRequest) -> AsyncIterator[Reply]:
+    with await sender.send(request) as reply:
+        yield reply
 
 
 async def ok(peer: Connection) -> None:
@@ -68,7 +74,7 @@ def test_the_backend_has_a_row() -> None:
 
 
 async def test_the_request_names_this_program_and_carries_the_credential() -> None:
-    async with backend(ok) as (upstream_side, upstream), upstream_side.send(ASK) as reply:
+    async with backend(ok) as (upstream_side, upstream), asked(upstream_side, ASK) as reply:
         await reply.read()
     lines = upstream.requests[0].decode().lower().split("\r\n")
     assert f"user-agent: claude-proxy/{__version__}" in lines
@@ -77,7 +83,7 @@ async def test_the_request_names_this_program_and_carries_the_credential() -> No
 
 
 async def test_a_request_without_a_body_declares_no_content_type() -> None:
-    async with backend(ok) as (sender, upstream), sender.send(UpstreamRequest("GET", "/v1/models")) as reply:
+    async with backend(ok) as (sender, upstream), asked(sender, UpstreamRequest("GET", "/v1/models")) as reply:
         await reply.read()
     assert b"content-type" not in upstream.requests[0].lower()
 
@@ -105,7 +111,7 @@ def test_beta_names_of_both_sides_are_kept_once() -> None:
 async def test_beta_names_do_not_leak_into_the_next_request() -> None:
     async with backend(ok) as (sender, upstream):
         for headers in ({"anthropic-beta": "one-2026"}, {}):
-            async with sender.send(UpstreamRequest("GET", "/v1/models", headers=headers)) as reply:
+            async with asked(sender, UpstreamRequest("GET", "/v1/models", headers=headers)) as reply:
                 await reply.read()
     assert b"one-2026" in upstream.requests[0]
     assert b"one-2026" not in upstream.requests[1]
@@ -114,7 +120,7 @@ async def test_beta_names_do_not_leak_into_the_next_request() -> None:
 async def test_a_pooled_connection_is_used_again() -> None:
     async with backend(ok) as (sender, upstream):
         for _ in range(3):
-            async with sender.send(ASK) as reply:
+            async with asked(sender, ASK) as reply:
                 await reply.read()
     assert upstream.connections == 1
 
@@ -130,7 +136,7 @@ async def test_a_connection_found_dead_is_replaced_unseen() -> None:
 
     async with backend(play) as (sender, upstream):
         for expected in (b"first", b"second"):
-            async with sender.send(ASK) as reply:
+            async with asked(sender, ASK) as reply:
                 assert await reply.read() == expected
     assert upstream.connections == 2
 
@@ -141,8 +147,7 @@ async def test_a_connection_that_dies_twice_before_its_reply_is_an_error() -> No
 
     async with backend(play) as (sender, upstream):
         with pytest.raises(UpstreamDisconnected):
-            async with sender.send(ASK):
-                pass
+            await sender.send(ASK)
     assert upstream.connections == 2
 
 
@@ -151,7 +156,7 @@ async def test_nothing_is_sent_again_once_the_reply_has_begun() -> None:
         await peer.request()
         await peer.send(SSE_HEAD + chunk(b"one"))
 
-    async with backend(play) as (sender, upstream), sender.send(ASK) as reply:
+    async with backend(play) as (sender, upstream), asked(sender, ASK) as reply:
         with pytest.raises(UpstreamDisconnected):
             await reply.read()
     assert upstream.connections == 1
@@ -169,8 +174,8 @@ async def test_a_reply_that_runs_while_the_pool_is_given_up_goes_on() -> None:
         if peer.number == 3:
             await peer.send(answer(b"other"))
 
-    async with backend(play) as (sender, upstream), sender.send(ASK) as running:
-        async with sender.send(ASK) as reply:
+    async with backend(play) as (sender, upstream), asked(sender, ASK) as running:
+        async with asked(sender, ASK) as reply:
             assert await reply.read() == b"other"
         given_up.set()
         assert await running.read() == b"whole"
@@ -187,7 +192,7 @@ async def test_a_renewed_login_is_tried_once_after_a_401() -> None:
             await peer.send(answer(b"{}", "200 OK" if b"new-token" in request else "401 Unauthorized"))
 
     chain = CredentialChain([source], load({}, {}))
-    async with backend(play, chain=chain) as (sender, upstream), sender.send(ASK) as reply:
+    async with backend(play, chain=chain) as (sender, upstream), asked(sender, ASK) as reply:
         assert reply.status == 200
     assert len(upstream.requests) == 2
 
@@ -198,7 +203,7 @@ async def test_a_401_without_another_credential_is_the_reply() -> None:
             await peer.request()
             await peer.send(answer(b"no", "401 Unauthorized"))
 
-    async with backend(play) as (sender, upstream), sender.send(ASK) as reply:
+    async with backend(play) as (sender, upstream), asked(sender, ASK) as reply:
         assert (reply.status, await reply.read()) == (401, b"no")
     assert len(upstream.requests) == 1
 
@@ -206,8 +211,7 @@ async def test_a_401_without_another_credential_is_the_reply() -> None:
 async def test_without_a_credential_nothing_is_sent() -> None:
     async with backend(ok, chain=CredentialChain([], load({}, {}))) as (sender, upstream):
         with pytest.raises(NoCredential):
-            async with sender.send(ASK):
-                pass
+            await sender.send(ASK)
     assert upstream.connections == 0
 
 
@@ -218,8 +222,7 @@ async def test_a_redirect_is_never_followed() -> None:
 
     async with backend(play) as (sender, upstream):
         with pytest.raises(UpstreamRefused, match="redirect") as caught:
-            async with sender.send(ASK):
-                pass
+            await sender.send(ASK)
     assert (caught.value.status, caught.value.code, upstream.connections) == (502, "upstream_redirect", 1)
 
 
@@ -231,8 +234,7 @@ async def test_a_reply_that_is_not_http_is_an_error_and_not_asked_for_again() ->
 
     async with backend(play) as (sender, upstream):
         with pytest.raises(UpstreamDisconnected):
-            async with sender.send(ASK):
-                pass
+            await sender.send(ASK)
     assert upstream.connections == 1
 
 
@@ -243,7 +245,7 @@ async def test_a_busy_upstream_is_asked_again(status: str) -> None:
             await peer.request()
             await peer.send(answer(b"{}", status if len(peer.requests) <= 2 else "200 OK"))
 
-    async with backend(play, retries=2) as (sender, upstream), sender.send(ASK) as reply:
+    async with backend(play, retries=2) as (sender, upstream), asked(sender, ASK) as reply:
         assert reply.status == 200
     assert len(upstream.requests) == 3
 
@@ -254,7 +256,7 @@ async def test_the_last_refusal_is_the_reply() -> None:
             await peer.request()
             await peer.send(answer(b"busy", "529 Overloaded"))
 
-    async with backend(play, retries=1) as (sender, upstream), sender.send(ASK) as reply:
+    async with backend(play, retries=1) as (sender, upstream), asked(sender, ASK) as reply:
         assert (reply.status, await reply.read()) == (529, b"busy")
     assert len(upstream.requests) == 2
 
@@ -266,7 +268,7 @@ async def test_a_client_that_tries_again_by_itself_uses_up_our_retries() -> None
             await peer.send(answer(b"busy", "529 Overloaded"))
 
     tried = UpstreamRequest("POST", "/v1/messages", b"{}", {"x-stainless-retry-count": "1"})
-    async with backend(play, retries=1) as (sender, upstream), sender.send(tried) as reply:
+    async with backend(play, retries=1) as (sender, upstream), asked(sender, tried) as reply:
         assert reply.status == 529
     assert len(upstream.requests) == 1
 
@@ -284,8 +286,7 @@ async def test_an_upstream_that_cannot_be_reached_is_tried_again() -> None:
     config = load({"base_url": url, "retries": 2}, {})
     made = AnthropicBackend(config, one_key(config), {}, jitter=jitter)
     with pytest.raises(UpstreamUnreachable):
-        async with made.send(ASK):
-            pass
+        await made.send(ASK)
     await made.close()
     assert pauses == 2
 
@@ -301,7 +302,7 @@ async def test_a_client_that_leaves_ends_the_waiting() -> None:
 
     async with backend(play, retries=1) as (sender, upstream):
         sender._jitter = lambda: 1000.0
-        waiting = asyncio.create_task(sender.send(ASK).__aenter__())
+        waiting = asyncio.create_task(sender.send(ASK))
         await asked.wait()
         waiting.cancel()
         await asyncio.wait([waiting], timeout=5)
@@ -313,6 +314,45 @@ async def test_a_client_that_leaves_ends_the_waiting() -> None:
 async def test_a_path_that_is_none_of_ours_is_not_asked_for(path: str) -> None:
     async with backend(ok) as (sender, upstream):
         with pytest.raises(InvalidRequest):
-            async with sender.send(UpstreamRequest("GET", path)):
-                pass
+            await sender.send(UpstreamRequest("GET", path))
     assert upstream.connections == 0
+
+
+@pytest.mark.parametrize("value", ["a\r\nx-api-key: other", "a\nb", "a\0b"])
+async def test_what_would_begin_another_header_is_not_sent(value: str) -> None:
+    async with backend(ok) as (sender, upstream):
+        with pytest.raises(InvalidRequest, match="line break"):
+            await sender.send(UpstreamRequest("GET", "/v1/models", headers={"anthropic-beta": value}))
+    assert upstream.connections == 0
+
+
+async def test_a_fragment_is_no_part_of_what_is_asked_for() -> None:
+    async with backend(ok) as (sender, upstream), asked(sender, UpstreamRequest("GET", "/v1/models?a=b#c")):
+        pass
+    assert upstream.requests[0].startswith(b"GET /v1/models?a=b HTTP/1.1\r\n")
+
+
+async def test_a_path_in_the_base_url_comes_before_ours() -> None:
+    async with raw_server(ok) as upstream:
+        config = load({"base_url": f"{upstream.url}/gateway/", "retries": 0}, {})
+        made = AnthropicBackend(config, one_key(config), {})
+        async with asked(made, ASK) as reply:
+            await reply.read()
+        await made.close()
+    assert upstream.requests[0].startswith(b"POST /gateway/v1/messages?beta=true HTTP/1.1\r\nhost: 127.0.0.1:")
+
+
+async def test_a_client_that_leaves_while_the_head_is_awaited_ends_the_request() -> None:
+    begun, left = asyncio.Event(), asyncio.Event()
+
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        begun.set()
+        await peer.gone()
+        left.set()
+
+    async with backend(play) as (sender, _):
+        waiting = asyncio.create_task(sender.send(ASK))
+        await begun.wait()
+        waiting.cancel()
+        await asyncio.wait_for(left.wait(), 5)

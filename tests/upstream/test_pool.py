@@ -1,23 +1,16 @@
 import asyncio
-import datetime
-import socket
-import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
-from claude_proxy.config import Config, load
-from claude_proxy.credentials.chain import CredentialChain
-from claude_proxy.credentials.environment import EnvironmentVariable
-from claude_proxy.errors import ConfigError, UpstreamUnreachable
-from claude_proxy.upstream.anthropic import AnthropicBackend
-from claude_proxy.upstream.pool import Pool, _keepalive_socket, proxy_for
-from tests.support.raw import Connection, answer, raw_server
-from tests.upstream.contract import ASK
-
-API = "https://api.anthropic.com"
+from claude_proxy.config import Config
+from claude_proxy.upstream import pool as module
+from claude_proxy.upstream.connection import Connection as Upstream
+from claude_proxy.upstream.pool import Pool
+from claude_proxy.upstream.reply import HTTPReply
+from tests.support.raw import Connection, RawServer, answer, raw_server
 
 
 async def ok(peer: Connection) -> None:
@@ -26,73 +19,35 @@ async def ok(peer: Connection) -> None:
         await peer.send(answer(b""))
 
 
-@pytest.mark.parametrize(
-    ("environ", "proxy"),
-    [
-        ({}, None),
-        ({"HTTPS_PROXY": "http://p:3128"}, "http://p:3128"),
-        ({"https_proxy": "http://a:1", "HTTPS_PROXY": "http://b:2"}, "http://a:1"),
-        ({"ALL_PROXY": "p:3128"}, "http://p:3128"),
-        ({"HTTP_PROXY": "http://p:3128"}, None),
-        ({"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "x, api.anthropic.com"}, None),
-        ({"HTTPS_PROXY": "http://p:3128", "NO_PROXY": ".anthropic.com"}, None),
-        ({"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "*.anthropic.com"}, None),
-        ({"HTTPS_PROXY": "http://p:3128", "no_proxy": "*"}, None),
-        ({"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "thropic.com,,other"}, "http://p:3128"),
-    ],
-)
-def test_the_proxy_is_the_environments(environ: Mapping[str, str], proxy: str | None) -> None:
-    assert proxy_for(API, environ) == proxy
+@asynccontextmanager
+async def pooled() -> AsyncIterator[tuple[Pool, RawServer]]:
+    async with raw_server(ok) as upstream:
+        pool = Pool(Config(base_url=upstream.url), {})
+        yield pool, upstream
+        pool.close()
+        await asyncio.sleep(0)
 
 
-def test_a_port_in_no_proxy_is_compared() -> None:
-    environ = {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "gateway.example:8443"}
-    assert proxy_for("https://gateway.example:8443", environ) is None
-    assert proxy_for("https://gateway.example", environ) == "http://p:1"
+async def begun(connection: Upstream) -> HTTPReply:
+    return await connection.ask(b"GET / HTTP/1.1\r\n\r\n", None, first_byte_timeout=5, read_timeout=5)
 
 
-def test_a_loopback_upstream_is_never_asked_through_a_proxy() -> None:
-    assert proxy_for("http://127.0.0.1:9", {"HTTP_PROXY": "http://p:1", "ALL_PROXY": "http://p:1"}) is None
+async def ask(pool: Pool) -> None:
+    with await begun(await pool.connection()) as reply:
+        await reply.read()
 
 
-@pytest.mark.parametrize("proxy", ["socks5://user:word@p:1080", "http://"])
-def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(proxy: str) -> None:
-    with pytest.raises(ConfigError, match="HTTPS_PROXY") as caught:
-        proxy_for(API, {"HTTPS_PROXY": proxy})
-    assert "word" not in caught.value.text
-
-
-async def test_a_proxy_is_asked_to_connect_and_its_refusal_is_told() -> None:
-    async def play(peer: Connection) -> None:
-        await peer.request()
-        await peer.send(answer(b"", "403 Forbidden"))
-
-    async with raw_server(play) as proxy:
-        environ = {"HTTPS_PROXY": proxy.url, "ANTHROPIC_API_KEY": "sk-ant-api03-made-up-for-the-test"}
-        config = load({"base_url": "https://upstream.test"}, {})
-        backend = AnthropicBackend(
-            config, CredentialChain([EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", environ)], config), environ
-        )
-        with pytest.raises(UpstreamUnreachable, match="proxy"):
-            async with backend.send(ASK):
-                pass
-        await backend.close()
-    assert proxy.requests[0].startswith(b"CONNECT upstream.test:443 HTTP/1.1\r\n")
-    assert b"made-up" not in proxy.requests[0]
+async def ask_at_once(pool: Pool, count: int) -> None:
+    replies = [await begun(await pool.connection()) for _ in range(count)]
+    for reply in replies:
+        await reply.read()
+        reply.close()
 
 
 async def test_what_netrc_holds_is_never_sent(home: Path) -> None:
     (home / ".netrc").write_text("default login somebody password of-the-user\n")
-
-    async def play(peer: Connection) -> None:
-        await peer.request()
-        await peer.send(answer(b""))
-
-    async with raw_server(play) as upstream:
-        pool = Pool(Config(base_url=upstream.url), {})
-        async with pool.session() as client:
-            await client.get(upstream.url)
-        await pool.close()
+    async with pooled() as (pool, upstream):
+        await ask(pool)
     assert b"authorization" not in upstream.requests[0].lower()
 
 
@@ -102,131 +57,117 @@ async def test_after_a_sleep_of_the_machine_no_old_connection_is_used() -> None:
         pool = Pool(Config(base_url=upstream.url), {}, wall=lambda: now)
         for slept in (0.0, 1.0, 3600.0):
             now += slept
-            async with pool.session() as client, client.get(upstream.url) as response:
-                await response.read()
-        await pool.close()
+            await ask(pool)
+        pool.close()
     assert upstream.connections == 2
 
 
-async def test_a_retired_session_is_closed_when_its_last_user_is_done() -> None:
-    pool = Pool(Config(), {})
-    async with pool.session() as old:
-        await pool.retire()
-        closed_too_early = old.closed
-        async with pool.session() as fresh:
-            assert fresh is not old
-    assert (closed_too_early, old.closed, fresh.closed) == (False, True, False)
-    await pool.close()
+async def test_what_runs_while_the_pool_is_retired_finishes_and_is_not_used_again() -> None:
+    async with pooled() as (pool, upstream):
+        running = await begun(await pool.connection())
+        pool.retire()
+        await running.read()
+        running.close()
+        await ask(pool)
+    assert upstream.connections == 2
+
+
+async def test_retiring_closes_what_is_idle() -> None:
+    async with pooled() as (pool, upstream):
+        await ask(pool)
+        pool.retire()
+        await ask(pool)
+    assert upstream.connections == 2
 
 
 @pytest.mark.parametrize(("kept", "connections"), [(2, 2), (1, 3)])
-async def test_after_a_burst_no_idle_connection_is_kept(
+async def test_after_a_burst_so_many_idle_connections_are_kept(
     kept: int, connections: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("claude_proxy.upstream.pool.MOST_KEPT", kept)
-
-    async def ask(pool: Pool, together: asyncio.Barrier) -> None:
-        async with pool.session() as client, together, client.get(upstream.url) as response:
-            await response.read()
-
-    async with raw_server(ok) as upstream:
-        pool = Pool(Config(base_url=upstream.url), {})
-        pair = asyncio.Barrier(2)
-        await asyncio.gather(ask(pool, pair), ask(pool, pair))
-        await ask(pool, asyncio.Barrier(1))
-        await pool.close()
+    monkeypatch.setattr(module, "MOST_KEPT", kept)
+    async with pooled() as (pool, upstream):
+        await ask_at_once(pool, 2)
+        await ask_at_once(pool, 2)
     assert upstream.connections == connections
+
+
+async def test_a_connection_that_ended_while_it_was_idle_is_not_used() -> None:
+    closed = asyncio.Event()
+
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        await peer.send(answer(b""))
+        if peer.number == 1:
+            peer.writer.close()
+            await peer.writer.wait_closed()
+            closed.set()
+        await peer.gone()
+
+    async with raw_server(play) as upstream:
+        pool = Pool(Config(base_url=upstream.url), {})
+        await ask(pool)
+        await closed.wait()
+        await asyncio.sleep(0.01)
+        await ask(pool)
+        pool.close()
+    assert upstream.connections == 2
+    assert len(upstream.requests) == 2
+
+
+async def test_a_connection_on_which_something_came_unasked_is_not_used() -> None:
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        await peer.send(answer(b"") + (answer(b"nobody's") if peer.number == 1 else b""))
+        await peer.gone()
+
+    async with raw_server(play) as upstream:
+        pool = Pool(Config(base_url=upstream.url), {})
+        await ask(pool)
+        await ask(pool)
+        pool.close()
+    assert upstream.connections == 2
+
+
+async def test_what_is_idle_for_long_is_closed_and_what_is_not_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEEPALIVE", 0.2)
+    gone = asyncio.Event()
+
+    async def play(peer: Connection) -> None:
+        try:
+            await ok(peer)
+        finally:
+            if peer.number == 1:
+                gone.set()
+
+    async with raw_server(play) as upstream:
+        pool = Pool(Config(base_url=upstream.url), {})
+        await ask_at_once(pool, 2)
+        while not gone.is_set():  # the last one is used again and again, the first never
+            await asyncio.sleep(0.02)
+            await ask(pool)
+        assert upstream.connections == 2
+        await ask(pool)
+        assert upstream.connections == 2
+        pool.close()
+
+
+async def test_closing_ends_what_runs() -> None:
+    left = asyncio.Event()
+
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")
+        await peer.gone()
+        left.set()
+
+    async with raw_server(play) as upstream:
+        pool = Pool(Config(base_url=upstream.url), {})
+        await begun(await pool.connection())
+        pool.close()
+        await asyncio.wait_for(left.wait(), 5)
 
 
 async def test_closing_or_retiring_an_unused_pool_does_nothing() -> None:
     pool = Pool(Config(), {})
-    await pool.retire()
-    await pool.close()
-
-
-# --------------------------------------------------------------------------------------------------------- TLS
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Path:
-    """A self-signed certificate for localhost with its key, in one file."""
-    x509 = pytest.importorskip("cryptography.x509")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path / "authority.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    return file
-
-
-async def asked_over_tls(authority: Path, environ: Mapping[str, str]) -> int:
-    """The status of a request to a server that shows `authority`, or what AnthropicBackend raises."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority)
-    app = web.Application()
-    app.router.add_post("/v1/messages", _answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "localhost", 0, ssl_context=context)
-    await site.start()
-    environ = {"ANTHROPIC_API_KEY": "sk-ant-api03-made-up-for-the-test", **environ}
-    config = load({"base_url": f"https://localhost:{runner.addresses[0][1]}"}, {})
-    backend = AnthropicBackend(
-        config, CredentialChain([EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", environ)], config), environ
-    )
-    try:
-        async with backend.send(ASK) as reply:
-            await reply.read()
-            return reply.status
-    finally:
-        await backend.close()
-        await runner.cleanup()
-
-
-async def _answer(_: web.Request) -> web.Response:
-    return web.Response(status=418)
-
-
-async def test_a_certificate_that_nobody_vouches_for_ends_the_attempt(authority: Path) -> None:
-    with pytest.raises(UpstreamUnreachable, match="certificate could not be verified"):
-        await asked_over_tls(authority, {})
-
-
-async def test_a_further_authority_is_named_by_ssl_cert_file(authority: Path) -> None:
-    assert await asked_over_tls(authority, {"SSL_CERT_FILE": str(authority)}) == 418
-
-
-@pytest.mark.parametrize("text", [None, "", "no certificate"])
-def test_a_file_of_authorities_that_cannot_be_used_is_named(tmp_path: Path, text: str | None) -> None:
-    file = tmp_path / "authorities.pem"
-    if text is not None:
-        file.write_text(text)
-    with pytest.raises(ConfigError, match=r"SSL_CERT_FILE .*authorities\.pem"):
-        Pool(Config(), {"SSL_CERT_FILE": str(file)})
-
-
-def test_the_authorities_do_not_matter_to_a_loopback_upstream() -> None:
-    Pool(Config(base_url="http://127.0.0.1:1"), {"SSL_CERT_FILE": "/nowhere"})
-
-
-async def test_the_connection_is_watched_for_a_peer_that_vanished() -> None:
-    with _keepalive_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ())) as made:
-        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    pool.retire()
+    pool.close()
