@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from aiohttp import web
+from msgspec import Struct
 
 from claude_proxy.errors import ProxyError
 from claude_proxy.server.exchange import EXCHANGE, STATE, Exchange, State
@@ -49,8 +50,7 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
         return await answer(request, ask, upstreams, header_safe(headers))
 
 
-@dataclass
-class _Upstream:
+class _Upstream(Struct):
     """One choice's way upstream: the reply that is being read."""
 
     reply: Reply

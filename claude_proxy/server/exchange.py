@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 from claude_proxy.config import Config
 from claude_proxy.translate.memory import ThinkingMemory
@@ -29,8 +31,7 @@ _MAX_WARNED = 1000
 _PRODUCT = re.compile(r"[\w.+-]{1,40}(?:/(?!v?\d)[\w.+-]{1,40})?")
 
 
-@dataclass(eq=False)
-class Exchange:
+class Exchange(Struct, eq=False):
     """One request and its reply. Endpoints fill what they learn; the server fills the rest and logs it at the end."""
 
     id: str
@@ -38,7 +39,7 @@ class Exchange:
     path: str
     client: str
     dialect: Dialect
-    started: float = field(default_factory=time.monotonic)
+    started: float = msgspec.field(default_factory=time.monotonic)
     model: str | None = None
     upstream_model: str | None = None
     status: int | None = None

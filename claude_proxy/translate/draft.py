@@ -1,10 +1,13 @@
-"""A translation on its way: what it starts from, what it has become, and a note for everything it changed."""
+"""A translation on its way: what it starts from, what it has become, and a note for everything it changed.
+
+What is made for each request is a Struct: made in C, at a fifth of a dataclass's cost.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from msgspec import Raw
+from msgspec import Raw, Struct, field
 
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.memory import ThinkingMemory
@@ -15,8 +18,7 @@ from claude_proxy.wire.openai import ChatRequest
 NoteKind = Literal["mapped", "changed", "emulated", "warning"]
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(Struct, frozen=True):
     """One thing the translation did. A `warning` means: asked for, and not or not wholly in effect."""
 
     kind: NoteKind
@@ -41,8 +43,7 @@ class Settings(Protocol):
     def fast_mode(self) -> bool: ...
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     """The user's settings as far as they steer the translation."""
 
     max_tokens: int = 0  # upper bound; 0 leaves it to the model
@@ -64,18 +65,17 @@ class Options:
         )
 
 
-@dataclass
-class Draft:
+class Draft(Struct):
     """The request being built, the facts gathered for the answer, and the notes."""
 
     chat: ChatRequest
     model: Model
     options: Options
     body: anthropic.MessagesRequest
-    notes: list[Note] = field(default_factory=list)
-    betas: list[str] = field(default_factory=list)
-    extra_fields: dict[str, Raw] = field(default_factory=dict)  # top-level fields beside `body`'s own
-    tool_names: dict[str, str] = field(default_factory=dict)  # a client's name -> the one sent
+    notes: list[Note] = []
+    betas: list[str] = []
+    extra_fields: dict[str, Raw] = {}  # top-level fields beside `body`'s own
+    tool_names: dict[str, str] = {}  # a client's name -> the one sent
     custom_tools: set[str] = field(default_factory=set)  # names as the client knows them
     legacy_functions: bool = False
     json_mode: bool = False  # the answer's text is to be one JSON object, unfenced
@@ -104,13 +104,12 @@ class Draft:
         self.body.system = [*(self.body.system or ()), anthropic.TextBlock(text)]
 
 
-@dataclass(frozen=True)
-class ReplyContext:
+class ReplyContext(Struct, frozen=True):
     """What is needed to say upstream's answer to this client, in this request's terms."""
 
     model: str  # the name the client asked for
     include_usage: bool = False
-    client_names: dict[str, str] = field(default_factory=dict)  # the name sent -> the client's
+    client_names: dict[str, str] = {}  # the name sent -> the client's
     custom_tools: frozenset[str] = frozenset()  # client's names
     legacy_functions: bool = False
     json_mode: bool = False
@@ -120,8 +119,7 @@ class ReplyContext:
     echo_service_tier: bool = False
 
 
-@dataclass(frozen=True)
-class Translation:
+class Translation(Struct, frozen=True):
     """A Messages request, ready to send, with everything known about it."""
 
     body: bytes

@@ -11,10 +11,9 @@ Source of the rules: Anthropic's "Messages API" and "Tool use" pages, and the te
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
@@ -35,15 +34,14 @@ PLACEHOLDER = "."
 CONTINUE = "Continue."
 
 
-@dataclass
-class _Conversation:
+class _Conversation(Struct):
     """The turns so far, and their calls."""
 
     draft: Draft
     calls: Calls
-    system: list[TextBlock] = field(default_factory=list)
-    turns: list[Turn] = field(default_factory=list)
-    standing: list[tuple[str, list[TextBlock]]] = field(default_factory=list)  # since the last turn of the user's
+    system: list[TextBlock] = []
+    turns: list[Turn] = []
+    standing: list[tuple[str, list[TextBlock]]] = []  # since the last turn of the user's
 
     def append(self, role: str, blocks: Iterable[Block]) -> None:
         """Add blocks to the last turn if it is `role`'s, else begin a new turn."""

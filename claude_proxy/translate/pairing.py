@@ -5,7 +5,8 @@ call. Histories have all three: clients count their calls from 0 in every turn, 
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.names import call_id
@@ -17,10 +18,9 @@ NO_RESULT = "No result was provided."
 _FORMER_FUNCTION = "former_function_"
 
 
-@dataclass
-class Turn:
+class Turn(Struct):
     role: str
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[Block] = []
 
 
 class Calls:

@@ -9,10 +9,9 @@ that ends a stream is a failure, never a made-up finish. Source: Anthropic's "St
 events, blocks and deltas are ignored, as it asks.
 """
 
-from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, Struct
 
 from claude_proxy.errors import ProxyError, UpstreamDisconnected
 from claude_proxy.translate.blocks import BlockCollector
@@ -54,8 +53,7 @@ FINISH_REASONS = {
 REFUSED = "Claude declined to answer this request."
 
 
-@dataclass
-class _Block:
+class _Block(Struct):
     """A block that is open: what its deltas and its end need to know."""
 
     type: str
@@ -65,8 +63,8 @@ class _Block:
     said: bool = False  # something of its input went out
     custom: CustomInput | None = None
     start: int = 0  # a text block's place in the whole text, in characters
-    citations: list[anthropic.Citation] = field(default_factory=list)
-    thinking: list[str] = field(default_factory=list)
+    citations: list[anthropic.Citation] = []
+    thinking: list[str] = []
     size: int = 0  # of the thinking so far
     signature: str = ""
 

@@ -1,19 +1,19 @@
 """Who answers a Messages request: the contract between the endpoints and whatever is upstream."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class UpstreamRequest:
+
+class UpstreamRequest(Struct, frozen=True):
     """One HTTP request to upstream. `path` starts with `/v1/` and keeps its query; credentials are added later."""
 
     method: str
     path: str
     body: bytes | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
 Wait = Callable[[], Awaitable[None]]

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -43,8 +44,12 @@ class Target:
         return sum(each.memory_info().rss for each in (process, *process.children(recursive=True))) / 1e6
 
 
+@cache
 def cores() -> tuple[set[int], set[int]]:
-    """Where the proxies run, and where upstream and load run; everywhere when there is only one core."""
+    """Where the proxies run, and where upstream and load run; everywhere when there is only one core.
+
+    Found out once: whoever has taken one of them no longer sees the other.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return set(), set()
     available = sorted(os.sched_getaffinity(0))
