@@ -10,13 +10,14 @@ import msgspec
 
 from claude_proxy.errors import CredentialError, ProxyError, UpstreamDisconnected
 from claude_proxy.translate.failure import upstream_failure
-from claude_proxy.translate.models import SHIPPED
+from claude_proxy.translate.models import SHIPPED, Model, model_for
 from claude_proxy.upstream.base import Backend, UpstreamRequest
 from claude_proxy.wire.anthropic import ModelInfo, ModelPage, read_models
 
 log = logging.getLogger(__name__)
 
 MAX_PAGES = 20  # of 1000 models each: more is not a list but a mistake
+MAX_MODELS = 256
 RETRY = 30.0  # seconds after a failure during which nobody asks again
 
 
@@ -28,6 +29,7 @@ class Catalog:
         self.ttl = ttl  # seconds, from the next answer on
         self._clock = clock
         self._live: Mapping[str, ModelInfo] = {}
+        self._models: dict[str, Model] = {}  # what was asked for since
         self._due = clock()  # when to ask upstream again
         self._asking: asyncio.Task[None] | None = None
 
@@ -35,6 +37,15 @@ class Catalog:
         """What is known now; empty until upstream has answered once. Asks again in the background when it is old."""
         self._ask_if_due()
         return self._live
+
+    def model(self, id_: str) -> Model:
+        """What the model `id_` accepts, by all that is known now."""
+        known = self._models.get(id_)
+        if known is None:
+            if len(self._models) >= MAX_MODELS:  # clients choose the names
+                self._models.clear()
+            known = self._models[id_] = model_for(id_, self._live)
+        return known
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models, as fresh as they can be had; the shipped table when upstream has never told."""
@@ -56,6 +67,7 @@ class Catalog:
     async def _ask(self) -> None:
         try:
             self._live = {info.id: info for info in await self._pages()}
+            self._models.clear()
             self._due = self._clock() + self.ttl
         except CredentialError:  # the request that needs one will say so
             self._due = self._clock() + RETRY

@@ -4,8 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
-from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from aiohttp import web
@@ -16,9 +14,9 @@ from claude_proxy.server.exchange import EXCHANGE, STATE, Exchange, State
 from claude_proxy.server.replies import header_safe
 from claude_proxy.server.stream import EventStream, open_stream
 from claude_proxy.translate.blocks import continued
-from claude_proxy.translate.draft import Options, Translation
+from claude_proxy.translate.draft import Translation
 from claude_proxy.translate.failure import openai_headers, refused_thinking, upstream_failure
-from claude_proxy.translate.models import SHIPPED, Model, model_for, resolve
+from claude_proxy.translate.models import SHIPPED, Model, resolve
 from claude_proxy.translate.request import to_messages_request
 from claude_proxy.translate.response import CompletionFold, completion, completion_usage
 from claude_proxy.translate.stream import StreamTranslator
@@ -32,22 +30,34 @@ T = TypeVar("T")
 
 # After the last event upstream only has to end its reply; waiting for that keeps the connection for the next one.
 DRAIN = 0.5
+_PASSED_UP = ("anthropic-beta", "x-stainless-retry-count")
 
 
 async def chat_completions(request: web.Request) -> web.StreamResponse:
-    exchange = request[EXCHANGE]
+    exchange, state = request[EXCHANGE], request.app[STATE]
     chat, unknown = read_chat_request(await request.read())
-    betas, tried = (request.headers.get(name, "") for name in ("anthropic-beta", "x-stainless-retry-count"))
-    ask = _Ask(request.app[STATE], exchange, chat, unknown, betas, tried)
-    exchange.model, exchange.upstream_model = chat.model, ask.model.id
+    live = state.catalog.snapshot()
+    model = state.catalog.model(resolve(chat.model, state.config.aliases, live.values() or SHIPPED))
+    ask = _Ask(state, exchange, chat, unknown, model, _translated(state, chat, unknown, model), _passed_up(request))
+    exchange.model, exchange.upstream_model = chat.model, model.id
     exchange.warnings = ask.translation.warnings
     _log_notes(ask)
-    with ExitStack() as stack:
-        upstreams = await _gathered([ask.send(stack) for _ in range(ask.translation.choices)])
+    upstreams: list[_Upstream] = []
+    try:
+        await _gathered([ask.send(upstreams) for _ in range(ask.translation.choices)])
         headers = openai_headers(upstreams[0].reply.headers, now=time.time())
-        headers["x-claude-proxy-model"] = ask.model.id
+        headers["x-claude-proxy-model"] = model.id
         answer = _streamed if chat.stream else _folded
         return await answer(request, ask, upstreams, header_safe(headers))
+    finally:
+        for upstream in upstreams:
+            upstream.reply.close()
+
+
+def _passed_up(request: web.Request) -> dict[str, str]:
+    """What goes up as the client has said it: beta names, and how often it has retried by itself."""
+    headers = request.headers
+    return {name: value for name in _PASSED_UP if (value := headers.get(name)) is not None}
 
 
 class _Upstream(Struct):
@@ -55,62 +65,53 @@ class _Upstream(Struct):
 
     reply: Reply
 
-    def close(self) -> None:
-        self.reply.close()
 
-
-@dataclass
-class _Ask:
+class _Ask(Struct):
     """One client's request, translated, and how to send it; again, if upstream will have it otherwise."""
 
     state: State
     exchange: Exchange
     chat: ChatRequest
     unknown: frozenset[str]
-    betas: str
-    tried: str  # how often the client has retried by itself, as it says
-    model: Model = field(init=False)
-    translation: Translation = field(init=False)
+    model: Model
+    translation: Translation
+    headers: dict[str, str]
 
-    def __post_init__(self) -> None:
-        live = self.state.catalog.snapshot()
-        name = resolve(self.chat.model, self.state.config.aliases, live.values() or SHIPPED)
-        self.model = model_for(name, live)
-        self.translation = self._translated()
-
-    def _translated(self, *, without_thinking: bool = False) -> Translation:
-        return to_messages_request(
-            self.chat,
-            self.unknown,
-            model=self.model,
-            options=Options.of(self.state.config),
-            memory=self.state.thinking,
-            without_thinking=without_thinking,
-        )
-
-    async def send(self, stack: ExitStack) -> _Upstream:
-        """Upstream's reply to the request, a good one, closed with `stack`. Raises its refusal as a ProxyError."""
+    async def send(self, upstreams: list[_Upstream]) -> None:
+        """Append upstream's reply to the request, a good one. Raises its refusal as a ProxyError."""
         try:
-            upstream = _Upstream(await self.sent(self.translation.body))
+            reply = await self.sent(self.translation.body)
         except ProxyError as refusal:
             if not refused_thinking(refusal):
                 raise
             # Signed thinking that upstream takes no more (another account, a changed prefix) may be left out.
-            self.translation = self._translated(without_thinking=True)
-            upstream = _Upstream(await self.sent(self.translation.body))
-        stack.callback(upstream.close)
-        return upstream
+            self.translation = _translated(self.state, self.chat, self.unknown, self.model, without_thinking=True)
+            reply = await self.sent(self.translation.body)
+        upstreams.append(_Upstream(reply))
 
     async def sent(self, body: bytes) -> Reply:
         """Upstream's reply to `body`, a good one; close it."""
-        betas = ",".join(filter(None, (*self.translation.betas, self.betas)))
-        headers = {"anthropic-beta": betas} if betas else {}
-        headers["x-stainless-retry-count"] = self.tried
+        headers = self.headers
+        if betas := self.translation.betas:
+            headers = {**headers, "anthropic-beta": ",".join([*betas, headers.get("anthropic-beta", "")])}
         reply = await self.state.backend.send(UpstreamRequest("POST", "/v1/messages", body, headers))
         if reply.status != 200:
             with reply:
                 raise upstream_failure(reply.status, reply.headers, await reply.read(), now=time.time())
         return reply
+
+
+def _translated(
+    state: State, chat: ChatRequest, unknown: frozenset[str], model: Model, *, without_thinking: bool = False
+) -> Translation:
+    return to_messages_request(
+        chat,
+        unknown,
+        model=model,
+        options=state.options,
+        memory=state.thinking,
+        without_thinking=without_thinking,
+    )
 
 
 class _Passage:
@@ -138,7 +139,8 @@ async def _folded(
     await _drained(ended)
     _account(request[EXCHANGE], [fold.usage for fold in folds])
     body = completion(folds, reply_context, created=int(time.time()))
-    return web.Response(body=body, content_type="application/json", headers=headers)
+    headers["Content-Type"] = "application/json"
+    return web.Response(body=body, headers=headers)
 
 
 async def _streamed(
@@ -173,7 +175,7 @@ async def _read(ask: _Ask, upstream: _Upstream, answer: StreamTranslator | Compl
             break
         body = continued(body, reader.collector.blocks())
         answer.resume()
-        upstream.close()
+        upstream.reply.close()
         upstream.reply = await ask.sent(body)
     if reader.skipped:
         log.warning(
@@ -181,7 +183,7 @@ async def _read(ask: _Ask, upstream: _Upstream, answer: StreamTranslator | Compl
         )
     answer.close()
     if reader.cut:
-        upstream.close()
+        upstream.reply.close()
         return None
     if (turn := reader.remembered(ask.model.id, ask.translation.prefix)) is not None:
         ask.state.thinking.remember(turn)

@@ -1,6 +1,7 @@
 """What the server remembers: one record per request, and one for the whole life of the process."""
 
 import asyncio
+import functools
 import logging
 import re
 import time
@@ -14,6 +15,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from claude_proxy.config import Config
+from claude_proxy.translate.draft import Options
 from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.upstream.base import Backend
 
@@ -54,25 +56,37 @@ class Exchange(Struct, eq=False):
 
     def log_end(self, *, muted: bool = False) -> None:
         """The one line of this request; at DEBUG when it is `muted`."""
-        now = time.monotonic()
-        fields = {
-            "id": self.id,
-            "client": self.client,
-            "model": self.model,
-            "upstream_model": self.upstream_model if self.upstream_model != self.model else None,
-            "status": self.status,
-            "client_left": self.left or None,
-            "first_byte_ms": None if self.first_byte is None else _ms(self.first_byte - self.started),
-            "total_ms": _ms(now - self.started),
-            "input_tokens": self.input_tokens,
-            "output_tokens": self.output_tokens,
-            "warnings": ",".join(self.warnings) or None,
-            "error": self.error,
-        }
-        known = {name: value for name, value in fields.items() if value is not None}
-        text = " ".join(f"{name}={value}" for name, value in known.items())
         level = logging.DEBUG if muted or (self.quiet and self.error is None) else logging.INFO
-        log.log(level, "%s %s %s", self.method, self.path, text, extra={"fields": known})
+        if not log.isEnabledFor(level):
+            return
+        fields = self._fields()
+        text = f"{self.method} {self.path} " + " ".join([f"{name}={value}" for name, value in fields.items()])
+        # As `log.log` does it, without walking the stack for the place of this call, which no format shows.
+        log.handle(log.makeRecord(log.name, level, "", 0, text, (), None, extra={"fields": fields}))
+
+    def _fields(self) -> dict[str, object]:
+        """What is known about the request, in the order of its line."""
+        fields: dict[str, object] = {"id": self.id, "client": self.client}
+        if self.model is not None:
+            fields["model"] = self.model
+        if self.upstream_model is not None and self.upstream_model != self.model:
+            fields["upstream_model"] = self.upstream_model
+        if self.status is not None:
+            fields["status"] = self.status
+        if self.left:
+            fields["client_left"] = True
+        if self.first_byte is not None:
+            fields["first_byte_ms"] = _ms(self.first_byte - self.started)
+        fields["total_ms"] = _ms(time.monotonic() - self.started)
+        if self.input_tokens is not None:
+            fields["input_tokens"] = self.input_tokens
+        if self.output_tokens is not None:
+            fields["output_tokens"] = self.output_tokens
+        if self.warnings:
+            fields["warnings"] = ",".join(self.warnings)
+        if self.error is not None:
+            fields["error"] = self.error
+        return fields
 
 
 @dataclass
@@ -115,6 +129,14 @@ class State:
     last_error_at: float | None = None
     thinking: ThinkingMemory = field(default_factory=ThinkingMemory)
     warned: set[tuple[str, str]] = field(default_factory=set)  # clients and parameters, bounded
+    _options: tuple[Config, Options] | None = None
+
+    @property
+    def options(self) -> Options:
+        """The settings that steer a translation; made anew when they change, not for each request."""
+        if self._options is None or self._options[0] is not self.config:
+            self._options = self.config, Options.of(self.config)
+        return self._options[1]
 
     def first_time(self, key: tuple[str, str]) -> bool:
         """Whether `key`, a client and a parameter, was never warned about; from now on it was."""
@@ -138,6 +160,7 @@ STATE = web.AppKey("state", State)
 EXCHANGE = web.RequestKey("exchange", Exchange)
 
 
+@functools.lru_cache(maxsize=256)
 def client_name(user_agent: str) -> str:
     """The name of a client without its version: `OpenAI/Python` of `OpenAI/Python 3.54.0`, `curl` of `curl/8.5`."""
     found = _PRODUCT.match(user_agent)

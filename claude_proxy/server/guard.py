@@ -32,6 +32,8 @@ Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})  # 0.0.0.0 and [::] are reachable, and no names of ours
 BODY_DEADLINE = 120.0  # 32 MB over a slow tunnel; a client that drips is not worth a connection
 
+MAX_KNOWN_HOSTS = 64
+
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # What the OpenAI and Anthropic SDKs send from a page, `x-stainless-*` above all.
@@ -54,6 +56,7 @@ class Policy:
     origins: frozenset[str]
     max_body: int
     key: bytes | None = field(default=None, repr=False)
+    known_hosts: set[str] = field(default_factory=set, repr=False)  # Host headers that were found good, as they were
 
     @classmethod
     def of(cls, config: Config, key: bytes | None = None) -> "Policy":
@@ -69,6 +72,18 @@ class Policy:
         """Take up the hosts and origins of `config`, for the requests to come."""
         fresh = Policy.of(config)
         self.hosts, self.origins = fresh.hosts, fresh.origins
+        self.known_hosts.clear()
+
+    def allows_host(self, host: str) -> bool:
+        """Whether a Host header names this machine."""
+        if host in self.known_hosts:
+            return True
+        found = _HOST.fullmatch(host)
+        if found is None or not {found[1].lower(), host.lower()} & self.hosts:
+            return False
+        if len(self.known_hosts) < MAX_KNOWN_HOSTS:
+            self.known_hosts.add(host)
+        return True
 
     def allows_origin(self, origin: str) -> bool:
         return _origin(origin) in self.origins
@@ -90,8 +105,7 @@ def _host_refusal(target: str, headers: Headers, policy: Policy) -> ProxyError |
     hosts = headers.getall("Host", [])
     if len(hosts) != 1:
         return InvalidRequest("a request needs exactly one Host header", code="invalid_host")
-    found = _HOST.fullmatch(hosts[0])
-    if found is None or not {found[1].lower(), hosts[0].lower()} & policy.hosts:
+    if not policy.allows_host(hosts[0]):
         return Forbidden(
             "this Host header does not name this machine",
             code="forbidden_host",
@@ -101,6 +115,8 @@ def _host_refusal(target: str, headers: Headers, policy: Policy) -> ProxyError |
 
 
 def _page_refusal(headers: Headers, policy: Policy) -> ProxyError | None:
+    if "Origin" not in headers and "Sec-Fetch-Site" not in headers:
+        return None
     origins = headers.getall("Origin", [])
     if any(not policy.allows_origin(origin) for origin in origins) or len(origins) > 1:
         return Forbidden(

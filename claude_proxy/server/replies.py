@@ -6,10 +6,10 @@ stream it is one event, and the stream's end. A client that left is not an error
 
 import asyncio
 import logging
+import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
 import msgspec
 from aiohttp import web
@@ -39,6 +39,8 @@ _ANTHROPIC_TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+# An id is no secret, and nobody waits for the system's dice.
+_random_bits = random.Random(secrets.randbits(128)).getrandbits  # noqa: S311
 _REFUSED = frozenset({401, 403, 415})  # what knocks at the door without belonging here gets these
 _QUIET = frozenset({"/health", "/status", "/"})
 
@@ -99,30 +101,31 @@ def _anthropic_type(status: int) -> str:
     return _ANTHROPIC_TYPES.get(status, "invalid_request_error" if 400 <= status < 500 else "api_error")
 
 
-@asynccontextmanager
-async def told(request: web.Request, tell: Callable[[ProxyError], Awaitable[None]]) -> AsyncIterator[None]:
-    """Whatever is raised within becomes the ProxyError that `tell` is given, unless the client has left."""
+def to_tell(request: web.Request, exc: BaseException) -> ProxyError:
+    """What the client is told of `exc`, which was caught while it was answered; goes to its record as well.
+
+    Raises `exc` again where it is nobody's answer, and ConnectionResetError where nobody is there to be told.
+    """
     exchange = request[EXCHANGE]
-    try:
-        yield
-    except asyncio.CancelledError:
-        if _has_left(request) or not request.app[STATE].stopping:
-            exchange.left = True
-            raise
-        if (task := asyncio.current_task()) is not None:
-            task.uncancel()
-        error: ProxyError = Stopping()
-    except Exception as exc:  # the one place where anything becomes an answer
-        if _has_left(request):
-            exchange.left = True
-            if not isinstance(exc, ConnectionError):
-                as_proxy_error(exc)  # nobody is there to be told, but the log is
-            raise ConnectionResetError("the client has left") from exc
-        error = as_proxy_error(exc)
-    else:
-        return
+    match exc:
+        case asyncio.CancelledError():
+            if _has_left(request) or not request.app[STATE].stopping:
+                exchange.left = True
+                raise exc
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+            error: ProxyError = Stopping()
+        case Exception():
+            if _has_left(request):
+                exchange.left = True
+                if not isinstance(exc, ConnectionError):
+                    as_proxy_error(exc)  # nobody is there to be told, but the log is
+                raise ConnectionResetError("the client has left") from exc
+            error = as_proxy_error(exc)
+        case _:
+            raise exc
     exchange.error = one_line(redacted(f"{error.status} {error.code or error.type}: {error.text}"))[:500]
-    await tell(error)
+    return error
 
 
 def _has_left(request: web.Request) -> bool:
@@ -137,19 +140,9 @@ async def replies(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its record, turn what is raised into a body, and log one line at the end."""
     state = request.app[STATE]
     exchange = request[EXCHANGE] = _exchange(request)
-    response: web.StreamResponse | None = None
-
-    async def tell(error: ProxyError) -> None:
-        nonlocal response
-        response = error_response(error, exchange.dialect, exchange.id)
-        if not request.content.at_eof():  # the rest of its body is not worth reading
-            response.force_close()
-
     state.open.add(exchange)
     try:
-        async with told(request, tell):
-            response = await handler(request)
-        assert response is not None  # noqa: S101 - for the type checker: `handler` answered, or `tell` did
+        response = await _answered(request, handler)
         exchange.status = response.status
         exchange.id = response.headers.get("X-Request-ID", exchange.id)
         return response
@@ -159,11 +152,23 @@ async def replies(request: web.Request, handler: Handler) -> web.StreamResponse:
         exchange.log_end(muted=exchange.status in _REFUSED and state.refused.is_over())
 
 
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except BaseException as exc:  # noqa: BLE001 - the one place where anything becomes an answer
+        error = to_tell(request, exc)
+    exchange = request[EXCHANGE]
+    response = error_response(error, exchange.dialect, exchange.id)
+    if not request.content.at_eof():  # the rest of its body is not worth reading
+        response.force_close()
+    return response
+
+
 def _exchange(request: web.Request) -> Exchange:
     path = request.path
     native = path.startswith("/v1/messages") or ("/v1/models" in path and is_anthropic_client(request.headers))
     return Exchange(
-        id=f"req_{secrets.token_hex(12)}",
+        id=f"req_{_random_bits(96):024x}",
         method=request.method,
         path=one_line(path)[:200],
         client=client_name(request.headers.get("User-Agent", "")),

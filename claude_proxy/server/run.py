@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import logging
 import signal
 import socket
@@ -91,6 +92,7 @@ async def _serve(
         url = await server.start(listening, config.host)
         log.info("listening on %s, upstream %s", url, config.base_url)
         ready(url)
+        _spare_the_collector()
         await _serving(app[STATE], signals.first, manager, config.idle_timeout)
         log.info("stopping: %d requests are open", len(app[STATE].open))
         if manager:
@@ -235,6 +237,17 @@ def _tells_users_apart(config: Config) -> bool:
     if sys.platform == "linux":
         log.warning("this system does not tell whose a connection is: programs of other users are not refused")
     return False
+
+
+def _spare_the_collector() -> None:
+    """Collect garbage seldom, and only among what came after the start: a tenth of a small request's cost.
+
+    A request leaves hardly any cycles behind; looking for them after every 700 new objects, as Python does by itself,
+    finds little, and the modules that are loaded by now never become garbage.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _raise_descriptor_limit() -> int:

@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import HttpVersion11, web
 
-from claude_proxy.errors import ProxyError
 from claude_proxy.server.exchange import EXCHANGE
-from claude_proxy.server.replies import error_event, header_safe, told
+from claude_proxy.server.replies import error_event, header_safe, to_tell
 from claude_proxy.upstream.base import Wait
 from claude_proxy.wire.sse import COMMENT
 
@@ -96,12 +95,11 @@ async def open_stream(
     stream = EventStream(header_safe(headers or {}), keepalive)
     await stream.begin(request)
 
-    async def tell(error: ProxyError) -> None:
-        await stream.write(error_event(error, exchange.dialect, exchange.id))
-
     try:
-        async with told(request, tell):
-            yield stream
+        yield stream
+    except BaseException as exc:  # noqa: BLE001 - `to_tell` raises again what is nobody's answer
+        error = to_tell(request, exc)
+        await stream.write(error_event(error, exchange.dialect, exchange.id))
     finally:
         stream.stop_timer()
     await stream.write_eof()

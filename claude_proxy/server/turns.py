@@ -1,8 +1,7 @@
 """How many requests run at the same time: the rest wait their turn, first come first served, up to a bound."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Self
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -24,19 +23,19 @@ class TooBusy(ProxyError):
 
 
 class Turns:
-    """`limit` at a time, as many again waiting; 0 sets no limit."""
+    """`limit` at a time, as many again waiting; 0 sets no limit.
+
+    `async with turns` is one place, for as long as the context lasts. Raises TooBusy when too many wait already.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._places = asyncio.Semaphore(limit)
         self._waiting = 0
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """One place, for as long as the context lasts. Raises TooBusy when too many wait already."""
+    async def __aenter__(self) -> Self:
         if not self._limit:
-            yield
-            return
+            return self
         if self._places.locked() and self._waiting >= self._limit:
             raise TooBusy
         self._waiting += 1
@@ -44,9 +43,10 @@ class Turns:
             await self._places.acquire()
         finally:
             self._waiting -= 1
-        try:
-            yield
-        finally:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._limit:
             self._places.release()
 
 
@@ -61,5 +61,5 @@ async def in_turn(request: web.Request, handler: Handler) -> web.StreamResponse:
     """
     if request.method != "POST":
         return await handler(request)
-    async with request.app[TURNS].turn():
+    async with request.app[TURNS]:
         return await handler(request)

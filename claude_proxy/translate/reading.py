@@ -9,7 +9,6 @@ that ends a stream is a failure, never a made-up finish. Source: Anthropic's "St
 events, blocks and deltas are ignored, as it asks.
 """
 
-
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
@@ -29,12 +28,12 @@ from claude_proxy.translate.pieces import (
     Started,
     Text,
 )
-from claude_proxy.translate.runs import RunKind, ends_with_newline, find_run
+from claude_proxy.translate.runs import DELTA, RunKind, ends_with_newline, find_run
 from claude_proxy.translate.text import CustomInput, JsonObjectFinder, StopFinder, TextFilter
 from claude_proxy.wire import anthropic
 from claude_proxy.wire.answers import Annotation, URLCitation
 from claude_proxy.wire.anthropic import RedactedThinkingBlock, ThinkingBlock, Usage
-from claude_proxy.wire.sse import EventDecoder, whole_event
+from claude_proxy.wire.sse import EventDecoder, match_event
 
 MAX_PAUSES = 5
 # The thinking of one turn that is kept for the next; more is not remembered, which is always allowed.
@@ -115,18 +114,24 @@ class ReplyReader:
         """
         pieces: list[Piece] = []
         place, size = 0, len(data)
+        idle = self._decoder.between_events
         while place < size:
-            idle = self._decoder.between_events
-            if idle and (run := self._run(data, place)) is not None:
-                piece, place = run
-                pieces.append(piece)
-                continue
+            if idle:
+                if data.startswith(DELTA, place) and (run := self._run(data, place)) is not None:
+                    piece, place = run
+                    pieces.append(piece)
+                    continue
+                if (whole := match_event(data, place)) is not None:
+                    self._decoder.passed_by()
+                    place = whole.end()
+                    pieces += self.read(whole[1])
+                    continue
             end = data.find(b"\n\n", place) + 2
             text = data[place:] if end < 2 else data[place:end]
-            whole = whole_event(text) if idle else None
-            for event in self._decoder.feed(text) if whole is None else (whole,):
+            for event in self._decoder.feed(text):
                 pieces += self.read(event)
             place += len(text)
+            idle = self._decoder.between_events
         return pieces
 
     def _run(self, data: bytes, place: int) -> tuple[Run, int] | None:

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 RunKind = Literal["text", "thinking", "input_json"]
 
 _FIELD = {"text": "text", "thinking": "thinking", "input_json": "partial_json"}
+DELTA = b"event: content_block_delta\n"  # what the events of a run begin with
 # A JSON string that is not empty, without surrogates: a lone one would be JSON and no text.
 _STRING = r'"(?!")[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
 
@@ -28,7 +29,7 @@ class Found(NamedTuple):
 @functools.lru_cache(maxsize=256)
 def _expressions(kind: RunKind, index: int) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     # Upstream pads its events with spaces, inside the last brace or behind it.
-    before = f'event: content_block_delta\ndata: {{"type":"content_block_delta","index":{index},'
+    before = DELTA.decode() + f'data: {{"type":"content_block_delta","index":{index},'
     before += f'"delta":{{"type":"{kind}_delta","{_FIELD[kind]}":'
     event, one = (re.escape(before) + f"{string}" + r"\} *+\} *+\n\n" for string in (_STRING, f"({_STRING})"))
     return re.compile(f"(?:{event})++".encode()), re.compile(one.encode())

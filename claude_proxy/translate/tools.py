@@ -56,6 +56,9 @@ class _Sent:
 def translate_tools(draft: Draft) -> None:
     """Fill `draft.body.tools` and `draft.body.tool_choice`. Raises InvalidRequest naming the tool."""
     chat = draft.chat
+    if not (chat.tools or chat.functions or chat.web_search_options):
+        _without_tools(draft)
+        return
     sent = _unique(draft, [*_tools(draft), *_functions(draft)])
     _bound_strict(draft, sent)
     if (search := _web_search(draft)) is not None:

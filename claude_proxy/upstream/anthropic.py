@@ -27,6 +27,7 @@ from claude_proxy.wire.anthropic import VERSION
 log = logging.getLogger(__name__)
 
 USER_AGENT = f"claude-proxy/{__version__}"
+MAX_HEADS = 64
 
 _UNFIT_FOR_A_HEADER = re.compile(r"[\x00\r\n]")
 
@@ -54,6 +55,8 @@ class AnthropicBackend:
         self._base_path = url.path.rstrip("/")
         self._pool = Pool(config, environ)
         self._jitter = jitter
+        self._credential: Credential | None = None
+        self._heads: dict[tuple[object, ...], bytes] = {}  # of requests with that credential
 
     async def send(self, request: UpstreamRequest) -> HTTPReply:
         left = retry.budget(self._config.retries, request.headers)
@@ -97,8 +100,7 @@ class AnthropicBackend:
             raise
 
     async def _sent(self, request: UpstreamRequest, credential: Credential) -> HTTPReply:
-        may_go_to(credential, self._config)
-        head = self._head(request, upstream_headers(request.headers, auth_headers(credential)))
+        head = self._head(request, credential)
         try:
             return await self._asked(head, request.body)
         except ConnectionLost:
@@ -114,18 +116,33 @@ class AnthropicBackend:
             read_timeout=self._config.read_timeout,
         )
 
-    def _head(self, request: UpstreamRequest, headers: Mapping[str, str]) -> bytes:
-        """The head of an HTTP/1.1 request. Raises InvalidRequest for what no head may hold."""
+    def _head(self, request: UpstreamRequest, credential: Credential) -> bytes:
+        """The head of a request. Raises CredentialUnusable, and InvalidRequest for what no head may hold.
+
+        Most requests of a client have the same: all but its end is remembered, for the credential in force.
+        """
+        if credential is not self._credential:
+            may_go_to(credential, self._config)
+            self._heads.clear()
+            self._credential = credential
+        key = (request.method, request.path, request.body is None, *request.headers.items())
+        head = self._heads.get(key)
+        if head is None:
+            head = self._fresh_head(request, upstream_headers(request.headers, auth_headers(credential)))
+            if len(self._heads) >= MAX_HEADS:
+                self._heads.clear()
+            self._heads[key] = head
+        return head + (b"\r\n" if request.body is None else b"content-length: %d\r\n\r\n" % len(request.body))
+
+    def _fresh_head(self, request: UpstreamRequest, headers: Mapping[str, str]) -> bytes:
         lines = [f"{request.method} {self._base_path}{_checked(request.path)} HTTP/1.1", f"host: {self._host}"]
-        lines += [
-            f"{name}: {value}" for name, value in headers.items() if request.body is not None or name != "content-type"
-        ]
-        if request.body is not None:
-            lines.append(f"content-length: {len(request.body)}")
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if request.body is None:
+            lines.remove(f"content-type: {headers['content-type']}")
         if _UNFIT_FOR_A_HEADER.search("".join(lines)):
             raise InvalidRequest("a header of this request, or the credential, holds a line break")
         # What came in as bytes that are no text goes out as the same bytes.
-        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+        return "\r\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
 
 
 def upstream_headers(asked: Mapping[str, str], auth: Mapping[str, str]) -> dict[str, str]:

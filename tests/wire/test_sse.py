@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_proxy.errors import UpstreamDisconnected
-from claude_proxy.wire.sse import COMMENT, DONE, EventDecoder, data_frame, whole_event
+from claude_proxy.wire.sse import COMMENT, DONE, EventDecoder, data_frame, match_event
 
 
 def decoded(*reads: bytes) -> list[bytes]:
@@ -142,6 +142,21 @@ def test_a_frame_is_read_back_as_its_payload():
     ],
 )
 def test_a_whole_event_in_its_usual_form_is_read_at_once(text: bytes, data: bytes | None):
-    assert whole_event(text) == data
+    for before, after in ((b"", b""), (b"data: x\n\n", b""), (b"", b"data: x\n\n")):
+        found = match_event(before + text + after, len(before))
+        assert (found and found[1]) == data
+        assert found is None or found.end() == len(before + text)
     if data is not None:
         assert EventDecoder().feed(text) == [data]
+
+
+def test_a_byte_order_mark_is_dropped_at_the_very_beginning_alone():
+    mark = b"\xef\xbb\xbf"
+    fresh, decoder = EventDecoder(), EventDecoder()
+    assert decoder.feed(mark[:2]) == []
+    assert (fresh.between_events, decoder.between_events) == (True, False)
+    assert decoder.feed(mark[2:] + b"data: 1\n\n") == [b"1"]
+    assert decoder.feed(mark + b"data: 2\n\n") == []
+    passed_by = EventDecoder()
+    passed_by.passed_by()
+    assert passed_by.feed(mark + b"data: 1\n\n") == []
