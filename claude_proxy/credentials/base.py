@@ -87,6 +87,11 @@ class Source(ABC):
         """A value that differs as soon as looking again may answer differently. Costs a `stat` or two."""
         return None
 
+    @property
+    def moves(self) -> bool:
+        """Whether `stamp` or `aged` can ever say something new."""
+        return (type(self).stamp, type(self).aged) != (Source.stamp, Source.aged)
+
     def aged(self) -> bool:
         """Whether the last answer is too old to be believed, for what no `stamp` can watch."""
         return False

@@ -181,7 +181,9 @@ class CredentialChain:
             self._in_force = None
             raise _nothing_usable(findings)
         self._announce(chosen.credential, findings)
-        looks = tuple(self._looks[source.name] for source in self._sources[: len(findings)])
+        # On every request these are asked whether they have moved; the environment, for one, never does.
+        moving = (source for source in self._sources[: len(findings)] if source.moves)
+        looks = tuple(self._looks[source.name] for source in moving)
         self._in_force = _InForce(chosen.credential, looks)
         return chosen.credential
 

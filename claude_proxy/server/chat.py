@@ -35,7 +35,7 @@ _PASSED_UP = ("anthropic-beta", "x-stainless-retry-count")
 
 async def chat_completions(request: web.Request) -> web.StreamResponse:
     exchange, state = request[EXCHANGE], request.app[STATE]
-    chat, unknown = read_chat_request(await request.read())
+    chat, unknown = read_chat_request(exchange.body or b"")
     live = state.catalog.snapshot()
     model = state.catalog.model(resolve(chat.model, state.config.aliases, live.values() or SHIPPED))
     ask = _Ask(state, exchange, chat, unknown, model, _translated(state, chat, unknown, model), _passed_up(request))
@@ -158,7 +158,7 @@ async def _streamed(
         ended = await _gathered([_read(ask, *pair, _Passage(pair[1], client)) for pair in pairs])
         usages = [stream.usage for stream in streams]
         _account(request[EXCHANGE], usages)
-        await client.write(streams[0].end(_whole(usages)))
+        client.end_with(streams[0].end(_whole(usages)))
     await _drained(ended)
     return client
 

@@ -41,6 +41,7 @@ class Exchange(Struct, eq=False):
     path: str
     client: str
     dialect: Dialect
+    body: bytes | None = None  # the whole of it; None where there is none
     started: float = msgspec.field(default_factory=time.monotonic)
     model: str | None = None
     upstream_model: str | None = None

@@ -26,6 +26,7 @@ from claude_proxy.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
+from claude_proxy.server.exchange import EXCHANGE
 
 Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 
@@ -200,19 +201,20 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise error
     if is_preflight(request.method, request.headers):
         return _preflight(request)
-    if request.can_read_body:
-        await _read(request, policy)
+    if request.body_exists:
+        request[EXCHANGE].body = await _body(request, policy)
     return await handler(request)
 
 
-async def _read(request: web.Request, policy: Policy) -> None:
-    # aiohttp keeps what was read: an endpoint's own `await request.read()` answers at once.
+async def _body(request: web.Request, policy: Policy) -> bytes:
     try:
         if request.content.is_eof():  # it came with the head, as small ones do
-            await request.read()
-            return
+            body = request.content.read_nowait()
+            if len(body) > policy.max_body:
+                raise _too_large(policy)
+            return body
         async with asyncio.timeout(BODY_DEADLINE):
-            await request.read()
+            return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(policy) from None
     except TimeoutError:

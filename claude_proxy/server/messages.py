@@ -26,7 +26,7 @@ async def count_tokens(request: web.Request) -> web.StreamResponse:
 async def forward(request: web.Request, path: str) -> web.StreamResponse:
     """Ask upstream's `path` with this request's method, query and body, and hand on what it answers."""
     _, mark, query = request.raw_path.partition("?")
-    body = await request.read() if request.body_exists else None
+    body = request[EXCHANGE].body
     if body:
         request[EXCHANGE].model = _model(body)
     sent = UpstreamRequest(

@@ -35,6 +35,7 @@ class EventStream(web.StreamResponse):
         self._loop = asyncio.get_running_loop()
         self._wrote = 0.0  # when, last
         self._timer: asyncio.TimerHandle | None = None
+        self._last = b""
 
     async def begin(self, request: web.Request) -> None:
         """Send the head."""
@@ -69,6 +70,14 @@ class EventStream(web.StreamResponse):
         if (wait := self.feed(bytes(data))) is not None:
             await wait()
 
+    def end_with(self, data: bytes) -> None:
+        """Let `data`, whole frames, leave together with the end of the reply."""
+        self._last = data
+
+    @property
+    def last(self) -> bytes:
+        return self._last
+
     def stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -102,4 +111,4 @@ async def open_stream(
         await stream.write(error_event(error, exchange.dialect, exchange.id))
     finally:
         stream.stop_timer()
-    await stream.write_eof()
+    await stream.write_eof(stream.last)
