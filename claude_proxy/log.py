@@ -40,7 +40,7 @@ class _Formatter(logging.Formatter):
     """Times to the second, with the zone; each second is written out once, which a line per request notices."""
 
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+        super().__init__(datefmt="%Y-%m-%dT%H:%M:%S%z")
         self._second: tuple[int, str] = (0, "")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - the base class names it
@@ -51,12 +51,11 @@ class _Formatter(logging.Formatter):
 
 
 class _TextFormatter(_Formatter):
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class names it
-        record.message = one_line(record.message)
-        return super().formatMessage(record)
-
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
+        line = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {one_line(record.getMessage())}"
+        if record.exc_info:
+            line = f"{line}\n{self.formatException(record.exc_info)}"
+        return redacted(line)
 
 
 class _JournalFormatter(logging.Formatter):

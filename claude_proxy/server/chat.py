@@ -135,7 +135,8 @@ async def _folded(
 ) -> web.StreamResponse:
     reply_context = ask.translation.reply
     folds = [CompletionFold(reply_context, index=index) for index in range(len(upstreams))]
-    ended = await _gathered([_read(ask, *pair, pair[1]) for pair in zip(upstreams, folds, strict=True)])
+    pairs = zip(upstreams, folds, strict=True)
+    ended = await _gathered([_read(ask, upstream, fold, fold) for upstream, fold in pairs])
     await _drained(ended)
     _account(request[EXCHANGE], [fold.usage for fold in folds])
     body = completion(folds, reply_context, created=int(time.time()))
@@ -155,7 +156,7 @@ async def _streamed(
     ended: list[Reply | None] = []  # stays empty when the stream breaks, which `open_stream` has told by then
     async with open_stream(request, headers, keepalive=ask.state.config.keepalive_interval) as client:
         pairs = zip(upstreams, streams, strict=True)
-        ended = await _gathered([_read(ask, *pair, _Passage(pair[1], client)) for pair in pairs])
+        ended = await _gathered([_read(ask, upstream, each, _Passage(each, client)) for upstream, each in pairs])
         usages = [stream.usage for stream in streams]
         _account(request[EXCHANGE], usages)
         client.end_with(streams[0].end(_whole(usages)))
@@ -225,6 +226,8 @@ async def _gathered(jobs: list[Coroutine[None, None, T]]) -> list[T]:
 
 def _whole(usages: list[Usage | None]) -> Usage | None:
     """The sum, or None where a part of it is not known."""
+    if len(usages) == 1:
+        return usages[0]
     known = [usage for usage in usages if usage is not None]
     return summed(known) if len(known) == len(usages) else None
 

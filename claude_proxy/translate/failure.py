@@ -159,14 +159,17 @@ def openai_headers(headers: Mapping[str, str], *, now: float) -> dict[str, str]:
     Rate limits come from what upstream says and are absent where it says nothing; a `reset` becomes the
     duration until then. Upstream's own `anthropic-*` headers are kept beside them.
     """
-    kept = {name: value for name, value in headers.items() if name in _KEPT or name.startswith("anthropic-")}
+    theirs = {name: value for name, value in headers.items() if name.startswith("anthropic-")}
+    kept = theirs | {name: headers[name] for name in _KEPT if name in headers}
     if "request-id" in headers:
         kept["x-request-id"] = headers["request-id"]
-    if "anthropic-organization-id" in headers:
-        kept["openai-organization"] = headers["anthropic-organization-id"]
-    kept.update(_limits("requests", "requests", headers, now))
-    kept.update(_limits("tokens", "tokens", headers, now) or _limits("input-tokens", "tokens", headers, now))
-    for name, value in _unified(headers, now).items():
+    if not theirs:
+        return kept
+    if "anthropic-organization-id" in theirs:
+        kept["openai-organization"] = theirs["anthropic-organization-id"]
+    kept.update(_limits("requests", "requests", theirs, now))
+    kept.update(_limits("tokens", "tokens", theirs, now) or _limits("input-tokens", "tokens", theirs, now))
+    for name, value in _unified(theirs, now).items():
         kept.setdefault(name, value)
     return kept
 
