@@ -36,6 +36,8 @@ RENEW_BEFORE = 300.0  # the Claude CLI's own margin: asked earlier, it would not
 RETRY_RENEWAL = 60.0  # a renewal that failed may have met a network that was away
 RENEWAL_DEADLINE = 20.0
 RETRY_LOOK = 60.0  # at a source that did not answer: a network home that hung, say
+# How long a look holds without another: a request takes longer, and a `stat` that finds nothing is a tenth of a small one.
+SETTLED = 0.05
 
 _WAYS_OUT = (
     "log in with `claude auth login`, or set ANTHROPIC_API_KEY, or try `claude-proxy start --simulator`,"
@@ -73,7 +75,7 @@ def credential_chain(config: Config, environ: Mapping[str, str], home: Path | No
         return CredentialChain([SimulatorKey()], config)
     home = home or Path(environ.get("HOME") or Path.home())
     here = Surroundings(environ, home, cli_places(environ, home))
-    return CredentialChain([make(here) for make in SOURCES], config)
+    return CredentialChain([make(here) for make in SOURCES], config, settled=SETTLED)
 
 
 def winner(findings: Sequence[Finding]) -> Finding | None:
@@ -111,12 +113,24 @@ class _InVain:
 
 
 class CredentialChain:
-    """Sources in order. Belongs to one event loop."""
+    """Sources in order. Belongs to one event loop.
 
-    def __init__(self, sources: Sequence[Source], config: Config, *, clock: Callable[[], float] = time.time) -> None:
+    For `settled` seconds after the sources were found unmoved, requests do not look whether they have moved.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        config: Config,
+        *,
+        clock: Callable[[], float] = time.time,
+        settled: float = 0.0,
+    ) -> None:
         self._sources = tuple(sources)
         self._config = config
         self._clock = clock
+        self._settled = settled
+        self._settled_until = 0.0  # by the monotonic clock
         self._lock = asyncio.Lock()
         self._looks: dict[str, _Look] = {}
         self._in_force: _InForce | None = None
@@ -128,6 +142,8 @@ class CredentialChain:
 
         Raises NoCredential when no source has one, and CredentialUnusable when what was found cannot be used.
         """
+        if self._in_force is not None and time.monotonic() < self._settled_until:
+            return self._in_force.credential
         current = self._current()
         if current is None:
             async with self._lock:
@@ -165,9 +181,10 @@ class CredentialChain:
         """The remembered credential, if nothing has moved since and it lasts."""
         known = self._in_force
         now = self._clock()
-        if known is None or not all(look.holds(now) for look in known.looks):
+        if known is None or not all(look.holds(now) for look in known.looks) or self._is_due(known.credential):
             return None
-        return None if self._is_due(known.credential) else known.credential
+        self._settled_until = time.monotonic() + self._settled
+        return known.credential
 
     async def _choose(self) -> Credential:
         """Ask the sources in order, as far as one that has a credential, and put that in force."""

@@ -63,7 +63,9 @@ class Exchange(Struct, eq=False):
         fields = self._fields()
         text = f"{self.method} {self.path} " + " ".join([f"{name}={value}" for name, value in fields.items()])
         # As `log.log` does it, without walking the stack for the place of this call, which no format shows.
-        log.handle(log.makeRecord(log.name, level, "", 0, text, (), None, extra={"fields": fields}))
+        record = logging.LogRecord(log.name, level, "", 0, text, None, None)
+        record.fields = fields
+        log.handle(record)
 
     def _fields(self) -> dict[str, object]:
         """What is known about the request, in the order of its line."""

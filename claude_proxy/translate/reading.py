@@ -122,7 +122,8 @@ class ReplyReader:
                     pieces.append(piece)
                     continue
                 if (whole := match_event(data, place)) is not None:
-                    self._decoder.passed_by()
+                    if not place:
+                        self._decoder.passed_by()
                     place = whole.end()
                     pieces += self.read(whole[1])
                     continue
@@ -145,7 +146,7 @@ class ReplyReader:
 
     def read(self, data: bytes) -> list[Piece]:
         """The pieces in one event's data. A failure of upstream's is kept in `failure`, not raised."""
-        if self.over:
+        if self.finished or self.failure is not None:
             return []
         try:
             event = anthropic.read_event(data)

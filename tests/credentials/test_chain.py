@@ -101,6 +101,27 @@ async def test_a_login_made_meanwhile_is_used_by_the_next_request():
     assert await text(chain) == "earlier"
 
 
+async def test_for_a_moment_after_a_look_nobody_looks_again():
+    source = Given().holds("one")
+    chain = CredentialChain([source], config.load({}, {}), settled=3600)
+    assert await text(chain) == "one"  # looked at
+    assert await text(chain) == "one"  # found unmoved
+    source.holds("two")
+    assert await text(chain) == "one"
+    assert await chain.refused(Credential("oauth", Secret("one"), "given")) is not None  # a refusal does look
+    assert await text(chain) == "two"
+
+
+def test_what_never_moves_is_not_asked_whether_it_has():
+    class Fixed(Source):
+        name = description = "fixed"
+
+        def look(self):
+            return self.not_here("nothing")
+
+    assert (Fixed().moves, Given().moves) == (False, True)
+
+
 async def test_an_answer_that_has_aged_is_asked_for_again():
     source = Given().holds("token")
     chain = made(source)
