@@ -36,7 +36,7 @@ RENEW_BEFORE = 300.0  # the Claude CLI's own margin: asked earlier, it would not
 RETRY_RENEWAL = 60.0  # a renewal that failed may have met a network that was away
 RENEWAL_DEADLINE = 20.0
 RETRY_LOOK = 60.0  # at a source that did not answer: a network home that hung, say
-# How long a look holds without another: a request takes longer, and a `stat` that finds nothing is a tenth of a small one.
+# How long a look holds without another. Nobody logs in faster, and a `stat` is a tenth of what a small request costs.
 SETTLED = 0.05
 
 _WAYS_OUT = (

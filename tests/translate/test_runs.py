@@ -99,6 +99,35 @@ def test_whatever_differs_is_no_run(change: Callable[[bytes], bytes]):
     assert find_run(change(delta("text", "text", "hello")), 0, "text", 0) is None
 
 
+ODD = (
+    b"event: ping\ndata: {}\n\n",
+    b": comment\n\n",
+    b": comment\n",
+    b"id: 1\n",
+    b"\n",
+    b"junk",
+    b"data: x",
+    b"data: x\n",
+    delta("text", "text", "hello").replace(b"}}", b',"more":1}}'),
+    delta("text", "text", "hello")[:-1],
+    delta("text", "text", "hello")[:-20],
+    delta("text", "text", "hello").replace(b"hello", b"h\xff"),
+    delta("text", "text", ""),
+    delta("text", "text", "event: content_block_delta\ndata: "),
+    event("content_block_delta", index=1, delta={"type": "text_delta", "text": "other"}),
+)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_between_the_events_of_a_run_may_lie_anything(seed: int):
+    dice = random.Random(seed)
+    parts = [delta("text", "text", text) for text in dice.choices(TEXTS, k=dice.randrange(2, 12))]
+    for _ in range(dice.randrange(1, 4)):
+        parts.insert(dice.randrange(len(parts) + 1), dice.choice(ODD))
+    data = stream("text", ()).removesuffix(STOPPED) + b"".join(parts) + b"\n\n" + STOPPED
+    assert translated([data])[0] == translated([data], short_way=False)[0]
+
+
 @pytest.mark.parametrize("text", ["", "a", "\n", "a\n", "\\n", "a\\n", "\\\n", "\\\\n", "n"])
 def test_the_end_of_a_json_string_is_read_as_its_text_ends(text: str):
     assert ends_with_newline(msgspec.json.encode(text)) == text.endswith("\n")
