@@ -214,13 +214,23 @@ async def _body(request: web.Request, policy: Policy) -> bytes:
                 raise _too_large(policy)
             return body
         async with asyncio.timeout(BODY_DEADLINE):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large(policy) from None
+            return await _joined(request, policy)
     except TimeoutError:
         raise InvalidRequest("the request body did not arrive in time", code="request_timeout") from None
     except (web.RequestPayloadError, ValueError) as exc:
         raise InvalidRequest("the request body is broken") from exc
+
+
+async def _joined(request: web.Request, policy: Policy) -> bytes:
+    """The body, part by part. aiohttp's own `read` grows a bytearray and copies it: 1 ms a MB."""
+    parts: list[bytes] = []
+    size = 0
+    while part := await request.content.readany():
+        size += len(part)
+        if size > policy.max_body:
+            raise _too_large(policy)
+        parts.append(part)
+    return b"".join(parts)
 
 
 async def expect(request: web.Request) -> None:

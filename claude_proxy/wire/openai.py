@@ -356,6 +356,10 @@ def read_chat_request(body: bytes) -> tuple[ChatRequest, frozenset[str]]:
     if not body.isascii():
         _check_utf8(body)
     try:
+        return _read_known_chat(body), frozenset()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # some key is unknown, most of all; a second pass over every body, to know them, would cost 0.6 ms a MB
+    try:
         chat, keys = _read_chat(body), _read_keys(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # Looking for surrogates costs as much as decoding: 1.6 ms a MB. Only a body that does not decode is looked at.
@@ -401,6 +405,11 @@ def _misfit(complaint: str, at: str) -> InvalidRequest:
     return InvalidRequest(f"Invalid value{where}: {what}.", param=param or None, code=code)
 
 
+class _KnownChatRequest(ChatRequest, forbid_unknown_fields=True):
+    """A request of which every key is known here."""
+
+
+_read_known_chat = msgspec.json.Decoder(_KnownChatRequest).decode
 _read_keys = msgspec.json.Decoder(dict[str, Raw]).decode
 _read_chat = msgspec.json.Decoder(ChatRequest).decode
 _CHAT_FIELDS = frozenset(ChatRequest.__struct_fields__)
