@@ -118,16 +118,17 @@ class _Passage:
     """Writes what a translator makes of each part, in the same call in which the part came."""
 
     def __init__(self, translator: StreamTranslator, client: EventStream) -> None:
-        self._translator = translator
-        self._client = client
+        self._reader = translator.reader
+        self._translated = translator.feed
+        self._write = client.feed
 
     @property
     def over(self) -> bool:
-        return self._translator.over
+        return self._reader.over
 
     def feed(self, data: bytes) -> Wait | None:
-        frames = self._translator.feed(data)
-        return self._client.feed(frames) if frames else None
+        frames = self._translated(data)
+        return self._write(frames) if frames else None
 
 
 async def _folded(

@@ -28,7 +28,7 @@ from claude_proxy.translate.pieces import (
     Started,
     Text,
 )
-from claude_proxy.translate.runs import DELTA, RunKind, ends_with_newline, find_run
+from claude_proxy.translate.runs import DELTA, Expected, ends_with_newline, expected, find_run
 from claude_proxy.translate.text import CustomInput, JsonObjectFinder, StopFinder, TextFilter
 from claude_proxy.wire import anthropic
 from claude_proxy.wire.answers import Annotation, URLCitation
@@ -49,6 +49,8 @@ FINISH_REASONS = {
     "pause_turn": "stop",
     "compaction": "stop",
 }
+OpenRun = tuple[Expected, int]  # the deltas of a block, and the index of its call
+NOT_KNOWN: OpenRun = (expected("text", 0), -1)
 REFUSED = "Claude declined to answer this request."
 
 
@@ -86,6 +88,7 @@ class ReplyReader:
         self._decoder = EventDecoder()
         self._blocks: dict[int, _Block] = {}
         self._calls: set[str] = set()
+        self._open: OpenRun | None = NOT_KNOWN  # as `open_run` says; asked again after each event that was read
         self._pauses = 0
         self._stop_reason: str | None = None
         self._explanation: str | None = None
@@ -137,17 +140,21 @@ class ReplyReader:
 
     def _run(self, data: bytes, place: int) -> tuple[Run, int] | None:
         """The run of deltas at `place`, noted as passed on, and the place behind it."""
-        if (run := self.open_run()) is None:
+        if self._open is NOT_KNOWN:
+            self._open = self.open_run()
+        if self._open is None:
             return None
-        kind, index, call = run
-        if (found := find_run(data, place, kind, index)) is None:
+        deltas, call = self._open
+        if (found := find_run(data, place, deltas)) is None:
             return None
-        return self._passed_on(Run(kind, call, found.literals)), found.end
+        literals, end = found
+        return self._passed_on(Run(deltas.kind, call, literals)), end
 
     def read(self, data: bytes) -> list[Piece]:
         """The pieces in one event's data. A failure of upstream's is kept in `failure`, not raised."""
         if self.finished or self.failure is not None:
             return []
+        self._open = NOT_KNOWN
         try:
             event = anthropic.read_event(data)
             if self.collector is not None:
@@ -173,8 +180,8 @@ class ReplyReader:
                 self.failure = event_failure(event.error or anthropic.ErrorDetail())
         return []
 
-    def open_run(self) -> tuple[RunKind, int, int] | None:
-        """The block whose further deltas change nothing here but its content: kind, block's index, call's index.
+    def open_run(self) -> OpenRun | None:
+        """The deltas that change nothing here but the content of the block that is open.
 
         None while any filter, position or pending text could make a delta mean more than its own string.
         """
@@ -183,11 +190,11 @@ class ReplyReader:
         ((index, block),) = self._blocks.items()
         match block.type:
             case "text" if self._last_was_text and self._length:
-                return "text", index, 0
+                return expected("text", index), 0
             case "tool_use" if block.said and block.custom is None and not self.context.legacy_functions:
-                return "input_json", index, block.call
+                return expected("input_json", index), block.call
             case "thinking" if block.said and self.context.show_reasoning:
-                return "thinking", index, 0
+                return expected("thinking", index), 0
         return None
 
     def _passed_on(self, run: Run) -> Run:
@@ -209,6 +216,7 @@ class ReplyReader:
 
     def resume(self) -> None:
         """Go on after a pause: the next message continues this answer."""
+        self._open = NOT_KNOWN
         self.paused = False
         self._decoder = EventDecoder()
         self._before_pause = anthropic.summed(usage for usage in (self._before_pause, self.usage) if usage)

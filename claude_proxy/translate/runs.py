@@ -19,37 +19,40 @@ DELTA = b"event: content_block_delta\n"  # what the events of a run begin with
 _STRING = r'"(?!")[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
 
 
-class Found(NamedTuple):
-    """A run's strings, as JSON, and the place behind the run."""
+class Expected(NamedTuple):
+    """The deltas of one block, as expressions: a run of them, and one with its string as the group."""
 
-    literals: list[bytes]
-    end: int
+    kind: RunKind
+    run: re.Pattern[bytes]
+    one: re.Pattern[bytes]
 
 
 @functools.lru_cache(maxsize=256)
-def _expressions(kind: RunKind, index: int) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+def expected(kind: RunKind, index: int) -> Expected:
+    """The `kind` deltas of block `index`."""
     # Upstream pads its events with spaces, inside the last brace or behind it.
     before = DELTA.decode() + f'data: {{"type":"content_block_delta","index":{index},'
     before += f'"delta":{{"type":"{kind}_delta","{_FIELD[kind]}":'
     event, one = (re.escape(before) + f"{string}" + r"\} *+\} *+\n\n" for string in (_STRING, f"({_STRING})"))
-    return re.compile(f"(?:{event})++".encode()), re.compile(one.encode())
+    return Expected(kind, re.compile(f"(?:{event})++".encode()), re.compile(one.encode()))
 
 
-def find_run(data: bytes, start: int, kind: RunKind, index: int) -> Found | None:
-    """The run of `kind` deltas of block `index` that begins at `start`; None if none begins there."""
-    run, one = _expressions(kind, index)
+def find_run(data: bytes, start: int, deltas: Expected) -> tuple[list[bytes], int] | None:
+    """The strings, as JSON, of the run of `deltas` at `start`, and the place behind it; None if none begins there."""
+    one = deltas.one
     found = one.match(data, start)
     if found is None:
         return None
-    if found.end() < len(data):  # else it is one delta, as a paced stream brings them
-        found = run.match(data, start) or found
+    end = found.end()
+    if end < len(data):  # else it is one delta, as a paced stream brings them
+        found = deltas.run.match(data, start) or found
+        end = found.end()
     if not data.isascii():
         try:
             found[0].decode()
         except UnicodeDecodeError:
             return None
-    literals = [found[1]] if found.re is one else one.findall(data, start, found.end())
-    return Found(literals, found.end())
+    return [found[1]] if found.re is one else one.findall(data, start, end), end
 
 
 def ends_with_newline(literal: bytes) -> bool:

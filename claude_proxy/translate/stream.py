@@ -54,6 +54,7 @@ class StreamTranslator:
         self._id = id_
         self._annotations = 0
         self._head = self._tail = b""
+        self._frames: dict[tuple[RunKind, int], tuple[bytes, bytes]] = {}  # what `_around` has said
         self.usage: Usage | None = None
 
     @property
@@ -63,8 +64,11 @@ class StreamTranslator:
 
     def feed(self, data: bytes) -> bytes:
         """The frames for the events that `data` completes. Raises UpstreamDisconnected on an endless event."""
+        pieces = self.reader.feed(data)
+        if len(pieces) == 1 and type(run := pieces[0]) is Run:  # most of a stream
+            return self._run(run)
         frames: list[bytes] = []
-        for piece in self.reader.feed(data):
+        for piece in pieces:
             self._render(piece, frames)
         return b"".join(frames)
 
@@ -97,7 +101,10 @@ class StreamTranslator:
 
     def _run(self, run: Run) -> bytes:
         before, after = self._around(run.kind, run.call)
-        return before + (after + before).join(run.literals) + after
+        literals = run.literals
+        if len(literals) == 1:
+            return before + literals[0] + after
+        return before + (after + before).join(literals) + after
 
     def _string(self, kind: RunKind, text: str, call: int = 0) -> bytes:
         before, after = self._around(kind, call)
@@ -105,8 +112,12 @@ class StreamTranslator:
 
     def _around(self, kind: RunKind, call: int) -> tuple[bytes, bytes]:
         """What stands before and behind a delta's string in its frame."""
-        before, after = _DELTAS[kind]
-        return self._head + (before % call if kind == "input_json" else before), after + self._tail
+        known = self._frames.get((kind, call))
+        if known is None:
+            before, after = _DELTAS[kind]
+            known = self._head + (before % call if kind == "input_json" else before), after + self._tail
+            self._frames[kind, call] = known
+        return known
 
     def _delta(self, delta: ChoiceDelta) -> bytes:
         return self._head + _encode(delta) + self._tail
@@ -119,6 +130,7 @@ class StreamTranslator:
         self._head = b"data: {" + self._base + b'"choices":[{"index":%d,"delta":' % self._index
         usage = b',"usage":null' if self._context.include_usage else b""
         self._tail = b',"finish_reason":null,"logprobs":null}]' + usage + b"}\n\n"
+        self._frames.clear()
         frames.append(self._delta(ChoiceDelta(role="assistant", content="", refusal=None)))
 
     def _call_started(self, call: CallStarted, frames: list[bytes]) -> None:

@@ -92,9 +92,6 @@ class Connection(asyncio.Protocol):
         else:
             self._free(self)
 
-    def _is_whole(self) -> bool:
-        return not self._expecting
-
     def _unsent(self) -> bool:
         return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
@@ -104,23 +101,27 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none of asyncio's classes
 
     def data_received(self, data: bytes) -> None:
-        reply = self._reply
+        reply, parts = self._reply, self._parts
         if reply is None:  # nobody has asked for anything
             self.close()
             return
-        if self._is_whole():
+        if reply.whole:
             self._usable = False
             return
-        error = self._parsed(data)
-        if self._parts:
-            body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-            self._parts.clear()
+        error = None
+        try:
+            self._parser.feed_data(data)  # calls `on_…` below
+        except (HttpParserError, HttpParserUpgrade):  # also bytes behind the end of a reply
+            self._usable = False
+            error = UpstreamDisconnected("upstream sent what is not HTTP")
+        if parts:
+            body = parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.clear()
             reply.arrived(body)
-        if self._is_whole():
+        if not self._expecting:
             reply.end()
-        elif error is not None:
-            reply.fail(error)
-            self.close()
+        elif error is not None or not reply.status:
+            self._refuse(reply, error, len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._usable = False
@@ -137,18 +138,14 @@ class Connection(asyncio.Protocol):
         else:
             reply.fail(UpstreamDisconnected("upstream closed the connection before the end of its reply"))
 
-    def _parsed(self, data: bytes) -> UpstreamDisconnected | None:
-        """Parse one read; `on_…` below are called meanwhile. What is wrong with it, if anything."""
-        try:
-            self._parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade):  # also bytes behind the end of a reply
-            self._usable = False
-            return UpstreamDisconnected("upstream sent what is not HTTP")
-        if self._reply is not None and not self._reply.status:
-            self._head_size += len(data)
-            if self._head_size > MAX_HEAD:
-                return UpstreamDisconnected("upstream sent a reply whose head is too large")
-        return None
+    def _refuse(self, reply: HTTPReply, error: UpstreamDisconnected | None, size: int) -> None:
+        """See to a read of `size` bytes that is not HTTP, or within a head that has no end yet."""
+        self._head_size += size
+        if error is None and self._head_size > MAX_HEAD:
+            error = UpstreamDisconnected("upstream sent a reply whose head is too large")
+        if error is not None:
+            reply.fail(error)
+            self.close()
 
     # ------------------------------------------------------------------------------------- httptools' callbacks
 

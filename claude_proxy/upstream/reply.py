@@ -56,7 +56,7 @@ class HTTPReply:
         self._held = False
         self._sink: Sink | None = None
         self._pause: Wait | None = None
-        self._whole = False
+        self.whole = False  # the body has come to its end
         self._error: Exception | None = None
         self._inflater: zlib._Decompress | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -66,7 +66,7 @@ class HTTPReply:
 
     @property
     def ended(self) -> bool:
-        return self._whole and not self._parts
+        return self.whole and not self._parts
 
     # ------------------------------------------------------------------------------------ its connection's side
 
@@ -119,13 +119,13 @@ class HTTPReply:
         if self._inflater is not None and not self._inflater.eof:
             self.fail(UpstreamDisconnected("upstream sent a compressed body that is broken"))
             return
-        self._whole = True
+        self.whole = True
         self._timer.cancel()
         self._wake()
 
     def fail(self, error: Exception) -> None:
         """Nothing more will come. What has come before is taken first."""
-        if not self._whole and self._error is None:
+        if not self.whole and self._error is None:
             self._error = error
         self._timer.cancel()
         self._wake()
@@ -148,7 +148,7 @@ class HTTPReply:
                 return
             if self._error is not None:
                 raise self._error
-            if self._whole:
+            if self.whole:
                 return
             self._sink = sink
             try:

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from claude_proxy.translate.draft import ReplyContext
-from claude_proxy.translate.runs import RunKind, ends_with_newline, find_run
+from claude_proxy.translate.runs import RunKind, ends_with_newline, expected, find_run
 from claude_proxy.translate.stream import StreamTranslator
 
 TEXTS = (" tok", "é\n", 'a"b\\', "\\n\n", "𝄞", "", "x", "\u2028", "tab\t", "\x00")
@@ -76,9 +76,8 @@ def test_thinking_that_took_the_short_way_is_remembered_whole():
 def test_a_padded_event_is_part_of_a_run():
     one = delta("text", "text", "hello")
     padded = one.replace(b'"}}\n', b'"}   }  \n')
-    found = find_run(one + padded, 0, "text", 0)
-    assert found is not None
-    assert found.literals == [b'"hello"', b'"hello"']
+    found = find_run(one + padded, 0, expected("text", 0))
+    assert found == ([b'"hello"', b'"hello"'], len(one + padded))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,7 @@ def test_a_padded_event_is_part_of_a_run():
     ],
 )
 def test_whatever_differs_is_no_run(change: Callable[[bytes], bytes]):
-    assert find_run(change(delta("text", "text", "hello")), 0, "text", 0) is None
+    assert find_run(change(delta("text", "text", "hello")), 0, expected("text", 0)) is None
 
 
 ODD = (
