@@ -1,11 +1,12 @@
 """Opening a connection to upstream: its addresses, the socket, the proxy between, TLS."""
 
 import asyncio
+import ipaddress
 import os
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import aiohappyeyeballs
@@ -83,13 +84,16 @@ class Dialer:
     ) -> tuple[asyncio.Transport, P]:
         """`loop.create_connection` to the first address that answers; returns what that returns."""
         loop = asyncio.get_running_loop()
-        made = await aiohappyeyeballs.start_connection(
-            await _addresses(host, port), happy_eyeballs_delay=NEXT_ADDRESS, loop=loop, socket_factory=keepalive_socket
-        )
+        name = host if context is not None else None
+        if _is_address(host):  # uvloop's way to connect a socket that is there already takes a thread
+            transport, protocol = await loop.create_connection(make, host, port, ssl=context, server_hostname=name)
+            watch(transport.get_extra_info("socket"))
+            return transport, protocol
+        addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        made = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS, loop=loop)
         try:
-            return await loop.create_connection(
-                make, sock=made, ssl=context, server_hostname=host if context is not None else None
-            )
+            watch(made)
+            return await loop.create_connection(make, sock=made, ssl=context, server_hostname=name)
         except BaseException:
             made.close()
             raise
@@ -103,23 +107,20 @@ class Dialer:
         return self._tls
 
 
-async def _addresses(host: str, port: int) -> list[Any]:
-    """What `host` resolves to; an address is one by itself, which takes no thread."""
+def _is_address(host: str) -> bool:
     try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
-def keepalive_socket(address: tuple[Any, ...]) -> socket.socket:
-    """A socket that finds out by itself when its peer has vanished."""
-    family, kind, protocol, *_ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+def watch(connected: socket.socket) -> None:
+    """Have the system find out by itself when the peer has vanished."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for level, name, value in _KEEPALIVE_OPTIONS:
         if (option := getattr(socket, name, None)) is not None:
-            made.setsockopt(getattr(socket, level), option, value)
-    return made
+            connected.setsockopt(getattr(socket, level), option, value)
 
 
 def _named_authorities(environ: Mapping[str, str]) -> ssl.SSLContext | None:

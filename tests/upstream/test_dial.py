@@ -13,7 +13,7 @@ from aiohttp import web
 from claude_proxy.config import Config, load
 from claude_proxy.errors import ConfigError, UpstreamUnreachable
 from claude_proxy.upstream.connection import Connection
-from claude_proxy.upstream.dial import Dialer, keepalive_socket, unreachable
+from claude_proxy.upstream.dial import Dialer, unreachable, watch
 from tests.support import raw
 
 SECRET = "user:password@proxy"
@@ -37,7 +37,8 @@ def test_why_there_is_no_connection_is_told_in_our_own_words(foreign: OSError, t
 
 
 def test_the_connection_is_watched_for_a_peer_that_vanished() -> None:
-    with keepalive_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ())) as made:
+    with socket.socket() as made:
+        watch(made)
         assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
 
@@ -178,3 +179,19 @@ def test_a_file_of_authorities_that_cannot_be_used_is_named(tmp_path: Path, text
 
 def test_the_authorities_do_not_matter_to_a_loopback_upstream() -> None:
     Dialer(Config(base_url="http://127.0.0.1:1"), {"SSL_CERT_FILE": "/nowhere"})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_connection_is_watched_however_it_was_made(host: str) -> None:
+    async def play(peer: raw.Connection) -> None:
+        await peer.gone()
+
+    async with raw.raw_server(play) as upstream:
+        dialer = Dialer(Config(base_url=upstream.url.replace("127.0.0.1", host)), {})
+        connection = await dialer.connect(lambda: Connection(free=lambda _: None, lost=lambda _: None))
+        assert connection._transport is not None
+        used = connection._transport.get_extra_info("socket")
+        assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
+        assert used.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+        connection.close()
+        await asyncio.sleep(0)
