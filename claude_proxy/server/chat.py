@@ -160,7 +160,7 @@ async def _streamed(
         ended = await _gathered([_read(ask, upstream, each, _Passage(each, client)) for upstream, each in pairs])
         usages = [stream.usage for stream in streams]
         _account(request[EXCHANGE], usages)
-        client.end_with(streams[0].end(_whole(usages)))
+        await client.end(streams[0].end(_whole(usages)))
     await _drained(ended)
     return client
 

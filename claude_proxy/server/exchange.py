@@ -15,6 +15,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from claude_proxy.config import Config
+from claude_proxy.server.outbox import Outbox
 from claude_proxy.translate.draft import Options
 from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.upstream.base import Backend
@@ -131,6 +132,7 @@ class State:
     last_error: str | None = None
     last_error_at: float | None = None
     thinking: ThinkingMemory = field(default_factory=ThinkingMemory)
+    outbox: Outbox = field(default_factory=Outbox)
     warned: set[tuple[str, str]] = field(default_factory=set)  # clients and parameters, bounded
     _options: tuple[Config, Options] | None = None
 

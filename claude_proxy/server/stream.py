@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import HttpVersion11, web
 
-from claude_proxy.server.exchange import EXCHANGE
+from claude_proxy.server.exchange import EXCHANGE, STATE
 from claude_proxy.server.replies import error_event, header_safe, to_tell
 from claude_proxy.upstream.base import Wait
 from claude_proxy.wire.sse import COMMENT
@@ -19,10 +19,11 @@ _HEADERS = {
 
 
 class EventStream(web.StreamResponse):
-    """A reply of whole frames, written by `feed` from wherever the loop stands; a Sink, if nothing is to be translated.
+    """A reply of whole frames, given by `feed` from wherever the loop stands; a Sink, if nothing is to be translated.
 
     aiohttp's own `write` is a coroutine: it needs a task to run in, and a task for each read is half of what a paced
-    stream costs. So frames go to the transport directly, in the chunked coding that aiohttp has announced and ends.
+    stream costs. So frames go to the transport directly, in the chunked coding that aiohttp has announced and ends,
+    and with those of other streams at the end of the loop's turn.
     A client that hears nothing for `keepalive` seconds gets a comment; 0 never sends one.
     """
 
@@ -35,7 +36,6 @@ class EventStream(web.StreamResponse):
         self._loop = asyncio.get_running_loop()
         self._wrote = 0.0  # when, last
         self._timer: asyncio.TimerHandle | None = None
-        self._last = b""
 
     async def begin(self, request: web.Request) -> None:
         """Send the head."""
@@ -46,6 +46,7 @@ class EventStream(web.StreamResponse):
         transport = request.transport
         if writer is None or transport is None:
             raise ConnectionResetError("the client has left")
+        self._outbox = request.app[STATE].outbox
         self._transport = transport
         self._protocol = request.protocol
         self._drain: Wait = writer.drain
@@ -55,30 +56,32 @@ class EventStream(web.StreamResponse):
             self._timer = self._loop.call_at(self._wrote + self._keepalive, self._look)
 
     def feed(self, data: bytes) -> Wait | None:
-        """Write whole frames. What it returns, if anything, must be awaited before more is written.
+        """Take whole frames. What it returns, if anything, must be awaited before it is given more.
 
         Raises ConnectionResetError when the client has left.
         """
-        if self._transport.is_closing():
+        transport = self._transport
+        if transport.is_closing():
             raise ConnectionResetError("the client has left")
-        self._transport.write(data if self._frame is None else self._frame % (len(data), data))
         self._wrote = self._loop.time()
+        self._outbox.put(transport, data if self._frame is None else self._frame % (len(data), data), self._loop)
         return self._drain if self._protocol.writing_paused else None
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Write whole frames, and wait while the client reads slowly."""
-        if (wait := self.feed(bytes(data))) is not None:
-            await wait()
+        """As `feed`, at once, and wait while the client reads slowly."""
+        self.feed(bytes(data))
+        self._outbox.flush()
+        if self._protocol.writing_paused:
+            await self._drain()
 
-    def end_with(self, data: bytes) -> None:
-        """Let `data`, whole frames, leave together with the end of the reply."""
-        self._last = data
+    async def end(self, last: bytes = b"") -> None:
+        """End the reply, with `last` as its last frames."""
+        self.stop()
+        self._outbox.flush()
+        await self.write_eof(last)
 
-    @property
-    def last(self) -> bytes:
-        return self._last
-
-    def stop_timer(self) -> None:
+    def stop(self) -> None:
+        """Write no more comments."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -103,12 +106,11 @@ async def open_stream(
     exchange = request[EXCHANGE]
     stream = EventStream(header_safe(headers or {}), keepalive)
     await stream.begin(request)
-
     try:
         yield stream
     except BaseException as exc:  # noqa: BLE001 - `to_tell` raises again what is nobody's answer
         error = to_tell(request, exc)
-        await stream.write(error_event(error, exchange.dialect, exchange.id))
+        await stream.end(error_event(error, exchange.dialect, exchange.id))
     finally:
-        stream.stop_timer()
-    await stream.write_eof(stream.last)
+        stream.stop()
+    await stream.end()

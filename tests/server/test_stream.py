@@ -174,3 +174,33 @@ async def test_a_stream_of_a_client_that_left_cannot_be_written_and_sets_no_time
         await asyncio.wait_for(left.wait(), 5)
     assert streams[0]._timer is not None
     assert streams[0]._timer.when() < asyncio.get_running_loop().time()
+
+
+async def test_frames_leave_before_the_end_and_the_last_with_it() -> None:
+    async def stream(request: web.Request) -> web.StreamResponse:
+        async with open_stream(request) as stream:
+            stream.feed(b"data: 1\n\n")
+            stream.feed(b"data: 2\n\n")
+            await stream.end(b"data: 3\n\n")
+        return stream
+
+    async with serving(stream) as (client, _):
+        said = await told(str(client._base_url).rstrip("/"), ASK % b"HTTP/1.1\r\nConnection: close")
+    chunks = said.partition(b"\r\n\r\n")[2]
+    assert chunks == b"9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n9\r\ndata: 3\n\n\r\n0\r\n\r\n"
+
+
+async def test_an_error_comes_behind_what_waits() -> None:
+    def broken() -> None:
+        raise InvalidRequest("late")
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        async with open_stream(request) as stream:
+            stream.feed(b"data: 1\n\n")
+            broken()
+        return stream
+
+    async with serving(stream) as (client, _):
+        body = await (await client.post("/x")).read()
+    assert body.startswith(b'data: 1\n\ndata: {"error"')
+    assert body.count(b"data: ") == 2
