@@ -77,6 +77,10 @@ def _is_locked(backend: object) -> bool:
 if __name__ == "__main__":
     if hasattr(signal, "alarm"):  # not on Windows
         signal.alarm(_DEADLINE)
+    if sys.platform != "darwin":
+        # keyring loads every backend it has, and that of macOS asks linker and compiler for Apple's libraries, which
+        # takes 0.2 s where there is a compiler. Without its interface to them it knows by itself that it is of no use.
+        sys.modules["keyring.backends.macOS.api"] = None  # type: ignore[assignment]
     try:
         answer = main(*sys.argv[1:])
     except Exception as exc:  # noqa: BLE001 - a third party's backend may raise anything; its name is enough
