@@ -1,6 +1,7 @@
 """The benchmark measures what it says, and takes no answer for granted."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,27 @@ def test_a_quick_run_measures_both_and_writes_every_value(tmp_path: Path):
     measured = json.loads(file.read_text())["measured"]
     assert measured.keys() == {"text", "paced", "single"}
     assert all(measured[scenario].keys() == {"pass", "daemon"} for scenario in measured)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins no process to a core")
+def test_the_proxies_have_a_core_that_neither_load_nor_upstream_runs_on():
+    program = (
+        "import json, os; from scripts.benchmark import processes as p; p.prepare()\n"
+        "with p.upstream() as up, p.baseline(up.port) as proxy:\n"
+        "    pids = (0, up.pid, proxy.pid)\n"
+        "    print(json.dumps([sorted(os.sched_getaffinity(pid)) for pid in pids]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    load, upstream, proxy = json.loads(done.stdout)
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("there is one core for all of them")
+    assert load == upstream
+    assert not set(load) & set(proxy)
+    assert len(proxy) == 1
