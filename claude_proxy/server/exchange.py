@@ -62,9 +62,9 @@ class Exchange(Struct, eq=False):
         if not log.isEnabledFor(level):
             return
         fields = self._fields()
-        text = f"{self.method} {self.path} " + " ".join([f"{name}={value}" for name, value in fields.items()])
+        told = (self.method, self.path, " ".join([f"{name}={value}" for name, value in fields.items()]))
         # As `log.log` does it, without walking the stack for the place of this call, which no format shows.
-        record = logging.LogRecord(log.name, level, "", 0, text, None, None)
+        record = logging.LogRecord(log.name, level, "", 0, "%s %s %s", told, None)
         record.fields = fields
         log.handle(record)
 
