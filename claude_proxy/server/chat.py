@@ -10,7 +10,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from claude_proxy.errors import ProxyError
-from claude_proxy.server.exchange import EXCHANGE, STATE, Exchange, State
+from claude_proxy.server.exchange import BODY, EXCHANGE, STATE, Exchange, State
 from claude_proxy.server.replies import header_safe
 from claude_proxy.server.stream import EventStream, open_stream
 from claude_proxy.translate.blocks import continued
@@ -35,7 +35,7 @@ _PASSED_UP = ("anthropic-beta", "x-stainless-retry-count")
 
 async def chat_completions(request: web.Request) -> web.StreamResponse:
     exchange, state = request[EXCHANGE], request.app[STATE]
-    chat, unknown = read_chat_request(exchange.body or b"")
+    chat, unknown = read_chat_request(request.get(BODY, b""))
     live = state.catalog.snapshot()
     model = state.catalog.model(resolve(chat.model, state.config.aliases, live.values() or SHIPPED))
     ask = _Ask(state, exchange, chat, unknown, model, _translated(state, chat, unknown, model), _passed_up(request))

@@ -42,7 +42,6 @@ class Exchange(Struct, eq=False):
     path: str
     client: str
     dialect: Dialect
-    body: bytes | None = None  # the whole of it; None where there is none
     started: float = msgspec.field(default_factory=time.monotonic)
     model: str | None = None
     upstream_model: str | None = None
@@ -163,6 +162,7 @@ class State:
 
 STATE = web.AppKey("state", State)
 EXCHANGE = web.RequestKey("exchange", Exchange)
+BODY = web.RequestKey("body", bytes)  # the whole of it; absent where there is none
 
 
 @functools.lru_cache(maxsize=256)

@@ -26,7 +26,7 @@ from claude_proxy.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from claude_proxy.server.exchange import EXCHANGE
+from claude_proxy.server.exchange import BODY
 
 Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 
@@ -202,7 +202,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if is_preflight(request.method, request.headers):
         return _preflight(request)
     if request.body_exists:
-        request[EXCHANGE].body = await _body(request, policy)
+        request[BODY] = await _body(request, policy)
     return await handler(request)
 
 

@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from claude_proxy.log import one_line
-from claude_proxy.server.exchange import EXCHANGE, STATE
+from claude_proxy.server.exchange import BODY, EXCHANGE, STATE
 from claude_proxy.server.replies import header_safe
 from claude_proxy.server.stream import open_stream
 from claude_proxy.upstream.base import UpstreamRequest
@@ -26,7 +26,7 @@ async def count_tokens(request: web.Request) -> web.StreamResponse:
 async def forward(request: web.Request, path: str) -> web.StreamResponse:
     """Ask upstream's `path` with this request's method, query and body, and hand on what it answers."""
     _, mark, query = request.raw_path.partition("?")
-    body = request[EXCHANGE].body
+    body = request.get(BODY)
     if body:
         request[EXCHANGE].model = _model(body)
     sent = UpstreamRequest(
