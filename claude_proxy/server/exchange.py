@@ -15,10 +15,10 @@ from aiohttp import web
 from msgspec import Struct
 
 from claude_proxy.config import Config
-from claude_proxy.server.outbox import Outbox
 from claude_proxy.translate.draft import Options
 from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.upstream.base import Backend
+from claude_proxy.upstream.outbox import Outbox
 
 if TYPE_CHECKING:
     from claude_proxy.credentials.chain import CredentialChain

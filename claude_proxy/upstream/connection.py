@@ -14,6 +14,7 @@ from typing import cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from claude_proxy.errors import UpstreamDisconnected
+from claude_proxy.upstream.outbox import Outbox
 from claude_proxy.upstream.reply import ConnectionLost, HTTPReply
 
 # Of one reply. llhttp knows no bound of its own.
@@ -25,9 +26,17 @@ ONE_WRITE = 64 * 1024
 class Connection(asyncio.Protocol):
     """`free` is told when a request is done and the next one may come, `lost` when there will be none."""
 
-    def __init__(self, *, free: "Callable[[Connection], None]", lost: "Callable[[Connection], None]") -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        *,
+        free: "Callable[[Connection], None]",
+        lost: "Callable[[Connection], None]",
+    ) -> None:
+        self._outbox = outbox
         self._free = free
         self._lost = lost
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._reply: HTTPReply | None = None
         self._usable = True  # for another request
@@ -58,7 +67,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(head)
             self._transport.write(body)
         else:
-            self._transport.write(head + body if body else head)
+            self._outbox.put(self._transport, head + body if body else head, self._loop)
         try:
             await reply.begun()
         except BaseException:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from claude_proxy.config import Config
 from claude_proxy.upstream.connection import Connection
 from claude_proxy.upstream.dial import Dialer
+from claude_proxy.upstream.outbox import Outbox
 
 # Upstream's edge keeps idle connections for minutes; a new one costs two to three round trips.
 KEEPALIVE = 90.0
@@ -21,6 +22,7 @@ class Pool:
 
     def __init__(self, config: Config, environ: Mapping[str, str], *, wall: Callable[[], float] = time.time) -> None:
         self._dialer = Dialer(config, environ)
+        self._outbox = Outbox()
         self._idle: list[Connection] = []  # in the order in which they became idle
         self._busy: set[Connection] = set()
         self._given_up: set[Connection] = set()  # busy ones that nobody is to use again
@@ -59,7 +61,7 @@ class Pool:
         self._idle.clear()
 
     def _fresh(self) -> Connection:
-        return Connection(free=self._freed, lost=self._lost)
+        return Connection(self._outbox, free=self._freed, lost=self._lost)
 
     def _freed(self, connection: Connection) -> None:
         self._busy.discard(connection)

@@ -6,6 +6,7 @@ import pytest
 
 from claude_proxy.errors import UpstreamDisconnected
 from claude_proxy.upstream.connection import ONE_WRITE, Connection
+from claude_proxy.upstream.outbox import Outbox
 from claude_proxy.upstream.reply import ConnectionLost, HTTPReply
 from tests.support import raw
 from tests.support.raw import answer
@@ -21,7 +22,7 @@ class Ends:
         self.lost = asyncio.Event()
 
     def made(self) -> Connection:
-        return Connection(free=self._free, lost=lambda _: self.lost.set())
+        return Connection(Outbox(), free=self._free, lost=lambda _: self.lost.set())
 
     def _free(self, _: Connection) -> None:
         self.freed += 1

@@ -14,6 +14,7 @@ from claude_proxy.config import Config, load
 from claude_proxy.errors import ConfigError, UpstreamUnreachable
 from claude_proxy.upstream.connection import Connection
 from claude_proxy.upstream.dial import Dialer, unreachable, watch
+from claude_proxy.upstream.outbox import Outbox
 from tests.support import raw
 
 SECRET = "user:password@proxy"
@@ -45,7 +46,7 @@ def test_the_connection_is_watched_for_a_peer_that_vanished() -> None:
 async def dialled(base_url: str, environ: Mapping[str, str], **settings: object) -> int:
     """The status of an answer from `base_url`, over a fresh connection."""
     dialer = Dialer(load({"base_url": base_url, **settings}, {}), environ)
-    connection = await dialer.connect(lambda: Connection(free=lambda _: None, lost=lambda _: None))
+    connection = await dialer.connect(lambda: Connection(Outbox(), free=lambda _: None, lost=lambda _: None))
     with await connection.ask(
         b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", None, first_byte_timeout=5, read_timeout=5
     ) as reply:
@@ -188,7 +189,7 @@ async def test_a_connection_is_watched_however_it_was_made(host: str) -> None:
 
     async with raw.raw_server(play) as upstream:
         dialer = Dialer(Config(base_url=upstream.url.replace("127.0.0.1", host)), {})
-        connection = await dialer.connect(lambda: Connection(free=lambda _: None, lost=lambda _: None))
+        connection = await dialer.connect(lambda: Connection(Outbox(), free=lambda _: None, lost=lambda _: None))
         assert connection._transport is not None
         used = connection._transport.get_extra_info("socket")
         assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0

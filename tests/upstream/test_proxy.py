@@ -8,6 +8,7 @@ from claude_proxy.errors import ConfigError, UpstreamUnreachable
 from claude_proxy.upstream import proxy as module
 from claude_proxy.upstream.connection import Connection as Upstream
 from claude_proxy.upstream.dial import Dialer
+from claude_proxy.upstream.outbox import Outbox
 from claude_proxy.upstream.proxy import Tunnel, proxy_for
 from tests.support.raw import Connection, Play, answer, raw_server
 
@@ -66,7 +67,7 @@ async def connected_through(play: Play, *, user: str = "", timeout: float = 5) -
         environ = {"HTTPS_PROXY": proxy.url.replace("http://", f"http://{user}")}
         dialer = Dialer(load({"base_url": "https://upstream.test", "connect_timeout": timeout}, {}), environ)
         with pytest.raises(UpstreamUnreachable) as caught:
-            await dialer.connect(lambda: Upstream(free=print, lost=print))
+            await dialer.connect(lambda: Upstream(Outbox(), free=print, lost=print))
     return proxy.requests[0], caught.value
 
 
@@ -110,7 +111,7 @@ async def test_a_proxy_that_is_not_there_is_named() -> None:
         pass
     dialer = Dialer(load({"base_url": "https://upstream.test"}, {}), {"HTTPS_PROXY": proxy.url})
     with pytest.raises(UpstreamUnreachable, match="HTTPS_PROXY"):
-        await dialer.connect(lambda: Upstream(free=print, lost=print))
+        await dialer.connect(lambda: Upstream(Outbox(), free=print, lost=print))
 
 
 async def test_tls_that_fails_behind_the_proxy_is_told() -> None:

@@ -1,7 +1,7 @@
 import asyncio
 from typing import Any
 
-from claude_proxy.server.outbox import Outbox
+from claude_proxy.upstream.outbox import Outbox
 
 
 class Written:
