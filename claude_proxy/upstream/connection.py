@@ -59,6 +59,7 @@ class Connection(asyncio.Protocol):
     ) -> HTTPReply:
         """Send a request and wait for the head of its reply. Raises UpstreamError; the connection is closed then."""
         if self._transport is None:
+            self._lost(self)  # once more: it may have been given out since
             raise ConnectionLost("upstream closed the connection before the request was sent")
         self._expecting = True
         self._head_size = 0
@@ -171,7 +172,7 @@ class Connection(asyncio.Protocol):
         self._interim = status < 200
         if self._interim or self._reply is None:
             return
-        headers = self._headers
+        headers, self._headers = self._headers, {}  # what else comes are trailers
         self._until_end = "transfer-encoding" not in headers and "content-length" not in headers
         self._reply.begin(status, headers)
 

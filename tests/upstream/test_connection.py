@@ -76,6 +76,7 @@ async def test_a_reply_is_the_same_however_it_is_cut(size: int) -> None:
         with await asked(connection) as reply:
             assert (reply.status, reply.headers["x-one"], "link" in reply.headers) == (200, "1", False)
             assert await reply.read() == b"oneand two, end"
+            assert "trailer" not in reply.headers
         assert ends.freed == 1
         assert connection.is_open
 

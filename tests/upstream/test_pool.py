@@ -9,7 +9,7 @@ from claude_proxy.config import Config
 from claude_proxy.upstream import pool as module
 from claude_proxy.upstream.connection import Connection as Upstream
 from claude_proxy.upstream.pool import Pool
-from claude_proxy.upstream.reply import HTTPReply
+from claude_proxy.upstream.reply import ConnectionLost, HTTPReply
 from tests.support.raw import Connection, RawServer, answer, raw_server
 
 
@@ -149,6 +149,17 @@ async def test_what_is_idle_for_long_is_closed_and_what_is_not_stays(monkeypatch
         await ask(pool)
         assert upstream.connections == 2
         pool.close()
+
+
+async def test_a_connection_that_ends_while_it_is_given_out_is_forgotten() -> None:
+    async with pooled() as (pool, _):
+        connection = await pool.connection()
+        connection.close()
+        await asyncio.sleep(0)
+        pool._busy.add(connection)
+        with pytest.raises(ConnectionLost):
+            await begun(connection)
+        assert not pool._busy
 
 
 async def test_closing_ends_what_runs() -> None:
