@@ -1,5 +1,7 @@
 import asyncio
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -115,54 +117,94 @@ async def test_a_client_of_http_1_0_gets_the_frames_alone() -> None:
     assert body == b"data: 1\n\ndata: 2\n\n"
 
 
+class Clock:
+    """The loop of a stream, with a time of its own; no timer fires by itself."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.next_look = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_soon(call)
+
+    def call_at(self, when: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        self.next_look = when
+        return asyncio.get_running_loop().call_later(3600, call)
+
+
+def timed(stream: EventStream) -> Clock:
+    """Give `stream` a clock, in place of the timer that it has set."""
+    clock = Clock()
+    loop: Any = clock
+    stream.stop()
+    stream._loop, stream._wrote = loop, 0.0
+    return clock
+
+
 async def test_a_client_that_hears_nothing_for_long_gets_comments() -> None:
     async def stream(request: web.Request) -> web.StreamResponse:
-        async with open_stream(request, keepalive=0.05) as stream:
-            for _ in range(4):  # each puts the next comment off
-                await asyncio.sleep(0.02)
-                stream.feed(b"data: 1\n\n")
-            await asyncio.sleep(0.18)
-            stream.feed(b"data: 2\n\n")
+        async with open_stream(request, keepalive=15) as stream:
+            clock = timed(stream)
+            for now, due in ((10.0, 15.0), (15.0, 30.0), (29.9, 31.4)):  # looks more often than every 1.5 s are none
+                clock.now = now
+                stream._look()
+                assert clock.next_look == pytest.approx(due)
+            stream.feed(b"data: 1\n\n")  # at 29.9
+            for now in (31.4, 44.8, 44.9, 60.0):
+                clock.now = now
+                stream._look()
         return stream
 
     async with serving(stream) as (client, _):
         body = await (await client.post("/x")).read()
-    spoken, _, silent = body.partition(b"data: 1\n\n" * 4)
-    assert spoken == b""
-    assert silent.removesuffix(b"data: 2\n\n") in (b": ping\n\n" * 2, b": ping\n\n" * 3)
+    assert body == b": ping\n\ndata: 1\n\n: ping\n\n: ping\n\n"
+
+
+async def test_without_an_interval_there_is_no_timer() -> None:
+    async def stream(request: web.Request) -> web.StreamResponse:
+        async with open_stream(request) as stream:
+            assert stream._timer is None
+        return stream
+
+    async with serving(stream) as (client, _):
+        assert (await client.post("/x")).status == 200
 
 
 async def test_a_client_that_reads_slowly_gets_no_comments() -> None:
-    waited = asyncio.Event()
+    looked = asyncio.Event()
 
     async def stream(request: web.Request) -> web.StreamResponse:
-        async with open_stream(request, keepalive=0.01) as stream:
+        async with open_stream(request, keepalive=15) as stream:
             while not request.protocol.writing_paused:  # until the buffers on both sides are full
                 stream.feed(b"x" * 100_000)
-                await asyncio.sleep(0.02)
-            assert request.transport is not None
-            before = request.transport.get_write_buffer_size()
-            await asyncio.sleep(0.1)
-            assert request.transport.get_write_buffer_size() == before
-            waited.set()
+                await asyncio.sleep(0)
+            clock = timed(stream)
+            clock.now = 1000.0
+            stream._look()
+            looked.set()
         return stream
 
     async with serving(stream) as (client, _):
         reply = await client.post("/x")
-        await asyncio.wait_for(waited.wait(), 5)
-        reply.close()
+        await asyncio.wait_for(looked.wait(), 5)
+        body = await reply.read()
+    assert body.strip(b"x") == b""
 
 
 async def test_a_stream_of_a_client_that_left_cannot_be_written_and_sets_no_timer() -> None:
-    left, streams = asyncio.Event(), list[EventStream]()
+    left, seen = asyncio.Event(), list[bool]()
 
     async def stream(request: web.Request) -> web.StreamResponse:
-        async with open_stream(request, keepalive=0.01) as stream:
-            streams.append(stream)
+        async with open_stream(request, keepalive=15) as stream:
             try:
                 await asyncio.Event().wait()
             finally:
-                await asyncio.sleep(0.05)
+                timer = stream._timer
+                stream._look()
+                seen.append(stream._timer is timer)
                 with pytest.raises(ConnectionResetError):
                     stream.feed(b"data: 1\n\n")
                 left.set()
@@ -172,8 +214,7 @@ async def test_a_stream_of_a_client_that_left_cannot_be_written_and_sets_no_time
         reply = await client.post("/x")
         reply.close()
         await asyncio.wait_for(left.wait(), 5)
-    assert streams[0]._timer is not None
-    assert streams[0]._timer.when() < asyncio.get_running_loop().time()
+    assert seen == [True]
 
 
 async def test_frames_leave_before_the_end_and_the_last_with_it() -> None:

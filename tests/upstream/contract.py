@@ -226,20 +226,6 @@ class BackendContract:
             with pytest.raises(UpstreamTimeout):
                 await reply.read()
 
-    async def test_silence_that_nobody_listened_to_is_none(self) -> None:
-        async def play(peer: Connection) -> None:
-            await peer.request()
-            await peer.send(SSE_HEAD + chunk(b"one"))
-            await listening.wait()
-            await peer.send(chunk(b"two") + LAST_CHUNK)
-
-        listening = asyncio.Event()
-        async with self.reply(play, read_timeout=0.05) as reply:
-            await reply.feed(Parts(wanted=3))
-            await asyncio.sleep(0.2)
-            listening.set()
-            assert await reply.read() == b"two"
-
     async def test_silence_before_the_reply_is_a_timeout(self) -> None:
         async def play(peer: Connection) -> None:
             await peer.gone()

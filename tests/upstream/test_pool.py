@@ -128,8 +128,7 @@ async def test_a_connection_on_which_something_came_unasked_is_not_used() -> Non
     assert upstream.connections == 2
 
 
-async def test_what_is_idle_for_long_is_closed_and_what_is_not_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEEPALIVE", 0.2)
+async def test_what_is_idle_for_long_is_closed_and_what_is_not_stays() -> None:
     gone = asyncio.Event()
 
     async def play(peer: Connection) -> None:
@@ -142,12 +141,16 @@ async def test_what_is_idle_for_long_is_closed_and_what_is_not_stays(monkeypatch
     async with raw_server(play) as upstream:
         pool = Pool(Config(base_url=upstream.url), {})
         await ask_at_once(pool, 2)
-        while not gone.is_set():  # the last one is used again and again, the first never
-            await asyncio.sleep(0.02)
-            await ask(pool)
-        assert upstream.connections == 2
+        pool._idle[0].idle_since -= module.KEEPALIVE
+        pool._sweep()
+        await asyncio.wait_for(gone.wait(), 5)
+        next_sweep = pool._sweeping
+        assert next_sweep is not None  # for the other one
         await ask(pool)
         assert upstream.connections == 2
+        pool._idle[0].idle_since -= module.KEEPALIVE
+        pool._sweep()
+        assert pool._sweeping is None
         pool.close()
 
 

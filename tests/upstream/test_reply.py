@@ -1,9 +1,10 @@
+import asyncio
 import gzip
 import zlib
 
 import pytest
 
-from claude_proxy.errors import UpstreamDisconnected
+from claude_proxy.errors import UpstreamDisconnected, UpstreamTimeout
 from claude_proxy.upstream import reply as module
 from claude_proxy.upstream.reply import HTTPReply
 
@@ -89,3 +90,18 @@ async def test_closing_twice_gives_the_line_back_once() -> None:
     reply.close()
     reply.close()
     assert line.released == 1
+
+
+async def test_silence_counts_only_while_somebody_listens() -> None:
+    reply = begun()
+    reply._heard -= 100
+    reply._look()
+    reading = asyncio.create_task(reply.read())
+    await asyncio.sleep(0)
+    reply._look()
+    await asyncio.sleep(0)
+    assert not reading.done()
+    reply._heard -= 100
+    reply._look()
+    with pytest.raises(UpstreamTimeout, match="silent"):
+        await reading
