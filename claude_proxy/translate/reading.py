@@ -117,7 +117,8 @@ class ReplyReader:
         """
         pieces: list[Piece] = []
         place, size = 0, len(data)
-        idle = self._decoder.between_events
+        usual = b"\r" not in data  # as line end, that is: within JSON it does not stand as such
+        idle = usual and self._decoder.between_events
         while place < size:
             if idle:
                 if data.startswith(DELTA, place) and (run := self._run(data, place)) is not None:
@@ -135,7 +136,7 @@ class ReplyReader:
             for event in self._decoder.feed(text):
                 pieces += self.read(event)
             place += len(text)
-            idle = self._decoder.between_events
+            idle = usual and self._decoder.between_events
         return pieces
 
     def _run(self, data: bytes, place: int) -> tuple[Run, int] | None:

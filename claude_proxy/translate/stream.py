@@ -57,11 +57,6 @@ class StreamTranslator:
         self._frames: dict[tuple[RunKind, int], tuple[bytes, bytes]] = {}  # what `_around` has said
         self.usage: Usage | None = None
 
-    @property
-    def over(self) -> bool:
-        """Nothing more is to be read: the answer is whole, or it failed."""
-        return self.reader.over
-
     def feed(self, data: bytes) -> bytes:
         """The frames for the events that `data` completes. Raises UpstreamDisconnected on an endless event."""
         pieces = self.reader.feed(data)

@@ -96,8 +96,9 @@ class EventDecoder:
 
 
 # Finds one event at a place, if it has the usual form there: a name, one line of data, a blank line. Its first group is
-# what EventDecoder would find, at an eighth of the cost.
-match_event = re.compile(rb"event: [^\r\n]*\ndata: ([^\r\n]*)\n\n").match
+# what EventDecoder would find, at a sixth of the cost, in bytes without `\r`: to look for that as well, here, would
+# cost as much as the decoder.
+match_event = re.compile(rb"event: .*+\ndata: (.*+)\n\n").match
 
 
 def data_frame(payload: bytes) -> bytes:

@@ -100,6 +100,8 @@ def test_whatever_differs_is_no_run(change: Callable[[bytes], bytes]):
 
 ODD = (
     b"event: ping\ndata: {}\n\n",
+    b"event: ping\rdata: {}\n\n",
+    b'event: content_block_delta\ndata: {"type":"ping",\rdata: "more":1}\n\n',
     b": comment\n\n",
     b": comment\n",
     b"id: 1\n",
