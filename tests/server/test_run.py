@@ -3,6 +3,7 @@ import contextlib
 import os
 import resource
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator
@@ -101,7 +102,8 @@ async def test_idle_connections_do_not_delay_the_end(serve: Serve) -> None:
 @pytest.fixture
 def _own_signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Lets `serve` run in this process, without what it changes for good."""
-    monkeypatch.setattr(run, "_keep_secrets_in_memory", lambda: None)
+    for lasting in ("_keep_secrets_in_memory", "_keep_freed_memory", "_spare_the_collector"):
+        monkeypatch.setattr(run, lasting, lambda: None)
     before = signal.getsignal(signal.SIGHUP)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -247,6 +249,27 @@ async def test_the_process_keeps_its_memory_to_itself_and_may_open_many_files() 
     assert (limits["Max core file size"][0], dumpable) == ("0", "0")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert int(limits["Max open files"][0]) >= min(hard, 65536)
+
+
+def test_garbage_is_collected_seldom_and_what_is_loaded_is_not_looked_at_again() -> None:
+    program = "import gc; from claude_proxy.server import run; run._spare_the_collector(); print(gc.get_freeze_count())"
+    program += "; print(*gc.get_threshold(), gc.isenabled())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    frozen, thresholds = done.stdout.splitlines()
+    assert int(frozen) > 10_000
+    assert thresholds == "20000 20 20 True"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc")
+def test_what_a_large_request_frees_is_kept_for_the_next() -> None:
+    program = (
+        "import resource; from claude_proxy.server import run; run._keep_freed_memory()\n"
+        "def large(): [b'x' * 2_000_000 for _ in range(4)]\n"
+        "large(); before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt; large()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert int(done.stdout) < 100  # of the 1,953 pages that it is
 
 
 def _limits(pid: int) -> dict[str, list[str]]:
