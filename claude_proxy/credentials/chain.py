@@ -95,6 +95,10 @@ class _Look:
     finding: Finding
     until: float = math.inf
 
+    @property
+    def may_end(self) -> bool:
+        return self.source.moves or self.until < math.inf
+
     def holds(self, now: float) -> bool:
         """Whether looking again would find the same, as far as that can be told cheaply."""
         return now < self.until and self.stamp == self.source.stamp() and not self.source.aged()
@@ -198,9 +202,8 @@ class CredentialChain:
             self._in_force = None
             raise _nothing_usable(findings)
         self._announce(chosen.credential, findings)
-        # On every request these are asked whether they have moved; the environment, for one, never does.
-        moving = (source for source in self._sources[: len(findings)] if source.moves)
-        looks = tuple(self._looks[source.name] for source in moving)
+        # On every request these are asked whether they still hold; what the environment said, for one, always does.
+        looks = tuple(look for source in self._sources[: len(findings)] if (look := self._looks[source.name]).may_end)
         self._in_force = _InForce(chosen.credential, looks)
         return chosen.credential
 

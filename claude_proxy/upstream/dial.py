@@ -71,7 +71,8 @@ class Dialer:
         except BaseException:
             transport.abort()
             raise
-        assert tls is not None  # noqa: S101 - for the type checker: where there is none, that was raised
+        if tls is None:  # the proxy left meanwhile
+            raise _refused_by_proxy()
         connection.connection_made(tls)
         return connection
 
@@ -87,10 +88,17 @@ class Dialer:
         name = host if context is not None else None
         if _is_address(host):  # uvloop's way to connect a socket that is there already takes a thread
             transport, protocol = await loop.create_connection(make, host, port, ssl=context, server_hostname=name)
-            watch(transport.get_extra_info("socket"))
+            try:
+                watch(transport.get_extra_info("socket"))
+            except OSError:  # it has ended again
+                transport.abort()
+                raise
             return transport, protocol
         addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        made = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS, loop=loop)
+        try:
+            made = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS, loop=loop)
+        except RuntimeError as exc:  # uvloop's, where asyncio has an OSError
+            raise OSError("no address answers") from exc
         try:
             watch(made)
             return await loop.create_connection(make, sock=made, ssl=context, server_hostname=name)

@@ -112,14 +112,8 @@ async def test_for_a_moment_after_a_look_nobody_looks_again():
     assert await text(chain) == "two"
 
 
-def test_what_never_moves_is_not_asked_whether_it_has():
-    class Fixed(Source):
-        name = description = "fixed"
-
-        def look(self):
-            return self.not_here("nothing")
-
-    assert (Fixed().moves, Given().moves) == (False, True)
+def test_what_never_moves_is_known():
+    assert (Unmoving().moves, Given().moves) == (False, True)
 
 
 async def test_an_answer_that_has_aged_is_asked_for_again():
@@ -187,9 +181,17 @@ async def test_a_source_that_does_not_answer_is_passed_over():
     release.set()
 
 
-async def test_a_source_that_did_not_answer_is_asked_again_after_a_while():
+class Unmoving(Given):
+    """One that gives no sign when it would answer otherwise."""
+
+    stamp = Source.stamp
+    aged = Source.aged
+
+
+@pytest.mark.parametrize("kind", [Given, Unmoving])
+async def test_a_source_that_did_not_answer_is_asked_again_after_a_while(kind: type[Given]):
     release, clock = threading.Event(), Clock()
-    slow = Given("slow").holds("first")
+    slow = kind("slow").holds("first")
     slow.deadline, answer = 0.05, slow.look
     slow.look = release.wait  # type: ignore[method-assign]
     chain = made(slow, Given("b").holds("second"), clock=clock)

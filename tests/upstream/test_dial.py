@@ -1,5 +1,6 @@
 import asyncio
 import datetime
+import errno
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from claude_proxy.config import Config, load
 from claude_proxy.errors import ConfigError, UpstreamUnreachable
+from claude_proxy.upstream import dial
 from claude_proxy.upstream.connection import Connection
 from claude_proxy.upstream.dial import Dialer, unreachable, watch
 from claude_proxy.upstream.outbox import Outbox
@@ -72,6 +74,34 @@ async def test_a_name_that_nobody_has_is_told(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(socket, "getaddrinfo", nobody)
     with pytest.raises(UpstreamUnreachable, match="could not be resolved"):
         await dialled("https://upstream.test", {})
+
+
+async def test_what_uvloop_raises_in_place_of_an_oserror_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("unable to connect")
+
+    monkeypatch.setattr("aiohappyeyeballs.start_connection", fails)
+    with pytest.raises(UpstreamUnreachable, match="none of its addresses"):
+        await dialled("http://localhost:1", {})
+
+
+async def test_a_connection_that_ends_before_it_is_watched_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(_: socket.socket) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    gone = asyncio.Event()
+
+    async def play(peer: raw.Connection) -> None:
+        await peer.gone()
+        gone.set()
+
+    monkeypatch.setattr(dial, "watch", ended)
+    for host in ("127.0.0.1", "localhost"):
+        gone.clear()
+        async with raw.raw_server(play) as upstream:
+            with pytest.raises(UpstreamUnreachable, match="Invalid argument"):
+                await dialled(upstream.url.replace("127.0.0.1", host), {})
+            await asyncio.wait_for(gone.wait(), 5)
 
 
 # --------------------------------------------------------------------------------------------------------- TLS
