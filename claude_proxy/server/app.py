@@ -52,7 +52,7 @@ OWN_ROUTES: tuple[Route, ...] = (
 
 def proxy_app(config: Config, backend: Backend, chain: CredentialChain, *, nonce: str | None = None) -> web.Application:
     """The whole HTTP surface. Closing `backend` is up to whoever made it."""
-    app = web.Application(middlewares=[replies, guard, in_turn], client_max_size=config.max_body + 1)
+    app = web.Application(middlewares=[replies, guard, in_turn])
     app[POLICY] = Policy.of(config, read_key(config.api_key_file))
     app[REFUSING] = frozenset(route.handler for route in ROUTES if route.method == "*")
     app[TURNS] = Turns(config.max_concurrency)

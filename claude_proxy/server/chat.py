@@ -14,7 +14,7 @@ from claude_proxy.server.exchange import BODY, EXCHANGE, STATE, Exchange, State
 from claude_proxy.server.replies import header_safe
 from claude_proxy.server.stream import EventStream, open_stream
 from claude_proxy.translate.blocks import continued
-from claude_proxy.translate.draft import Translation
+from claude_proxy.translate.draft import Options, Translation
 from claude_proxy.translate.failure import openai_headers, refused_thinking, upstream_failure
 from claude_proxy.translate.models import SHIPPED, Model, resolve
 from claude_proxy.translate.request import to_messages_request
@@ -108,7 +108,7 @@ def _translated(
         chat,
         unknown,
         model=model,
-        options=state.options,
+        options=Options.of(state.config),
         memory=state.thinking,
         without_thinking=without_thinking,
     )
@@ -227,8 +227,6 @@ async def _gathered(jobs: list[Coroutine[None, None, T]]) -> list[T]:
 
 def _whole(usages: list[Usage | None]) -> Usage | None:
     """The sum, or None where a part of it is not known."""
-    if len(usages) == 1:
-        return usages[0]
     known = [usage for usage in usages if usage is not None]
     return summed(known) if len(known) == len(usages) else None
 

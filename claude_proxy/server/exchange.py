@@ -15,7 +15,6 @@ from aiohttp import web
 from msgspec import Struct
 
 from claude_proxy.config import Config
-from claude_proxy.translate.draft import Options
 from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.upstream.base import Backend
 from claude_proxy.upstream.outbox import Outbox
@@ -133,14 +132,6 @@ class State:
     thinking: ThinkingMemory = field(default_factory=ThinkingMemory)
     outbox: Outbox = field(default_factory=Outbox)
     warned: set[tuple[str, str]] = field(default_factory=set)  # clients and parameters, bounded
-    _options: tuple[Config, Options] | None = None
-
-    @property
-    def options(self) -> Options:
-        """The settings that steer a translation; made anew when they change, not for each request."""
-        if self._options is None or self._options[0] is not self.config:
-            self._options = self.config, Options.of(self.config)
-        return self._options[1]
 
     def first_time(self, key: tuple[str, str]) -> bool:
         """Whether `key`, a client and a parameter, was never warned about; from now on it was."""

@@ -36,7 +36,7 @@ class Turns:
     async def __aenter__(self) -> Self:
         if not self._limit:
             return self
-        if self._waiting and self._waiting >= self._limit and self._places.locked():
+        if self._waiting >= self._limit and self._places.locked():
             raise TooBusy
         self._waiting += 1
         try:

@@ -142,7 +142,7 @@ def _user_blocks(message: openai.UserMessage, place: str, *, named: bool) -> lis
 
 
 def _assistant(conversation: _Conversation, message: openai.AssistantMessage, place: str) -> None:
-    thinking = list(_echoed_thinking(message)) if _may_echo(message) else []
+    thinking = list(_echoed_thinking(message))
     blocks: list[Block] = []
     match message.content:
         case None | str():
@@ -150,23 +150,17 @@ def _assistant(conversation: _Conversation, message: openai.AssistantMessage, pl
         case parts:
             texts = (part for part in parts if isinstance(part, openai.TextPart | openai.RefusalPart))
             blocks += [block for block in (part_block(part, place) for part in texts) if block is not None]
-    if message.refusal:
-        blocks += text_blocks(message.refusal)
-    if message.audio is not openai.NULL and message.audio != openai.NULL:
+    blocks += text_blocks(message.refusal)
+    if message.audio != openai.NULL:
         conversation.draft.warn(f"{place}.audio", "Claude has no audio, so the earlier audio answer was left out")
-    if message.tool_calls:
-        calls = enumerate(message.tool_calls)
-        blocks += [_tool_use(conversation, call, f"{place}.tool_calls[{index}]") for index, call in calls]
+    for index, call in enumerate(message.tool_calls or ()):
+        blocks.append(_tool_use(conversation, call, f"{place}.tool_calls[{index}]"))
     if message.function_call:
         blocks.append(_function_use(conversation, message.function_call, f"{place}.function_call"))
     if not blocks:
         return
     begins = not conversation.turns or conversation.turns[-1].role != "assistant"
     conversation.append("assistant", [*thinking, *blocks] if begins else blocks)
-
-
-def _may_echo(message: openai.AssistantMessage) -> bool:
-    return bool(message.thinking_blocks or message.reasoning_details) or isinstance(message.content, list)
 
 
 def _echoed_thinking(message: openai.AssistantMessage) -> Iterator[ThinkingBlock | RedactedThinkingBlock]:
