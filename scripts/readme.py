@@ -31,7 +31,7 @@ def settings() -> Iterable[Sequence[str]]:
 
 
 def parameters() -> Iterable[Sequence[str]]:
-    from claude_proxy.translate.parameters import EXTENSIONS, PARAMETERS
+    from claude_proxy.dialects.chat.parameters import EXTENSIONS, PARAMETERS
 
     yield "Parameter", "Here", "How", "Anthropic's own OpenAI endpoint"
     for parameter in (*PARAMETERS, *EXTENSIONS):

@@ -25,11 +25,11 @@ def explain(*, config: Config, file: str, as_json: bool) -> None:
     to standard error. Nothing is sent, and no credential is looked at: what models accept is taken from the
     shipped table.
     """
+    from claude_proxy.dialects.chat.request import to_messages_request
+    from claude_proxy.dialects.explain import explained
     from claude_proxy.translate.draft import Options
-    from claude_proxy.translate.explain import explained
     from claude_proxy.translate.models import SHIPPED, model_for, resolve
-    from claude_proxy.translate.request import to_messages_request
-    from claude_proxy.wire.openai import read_chat_request
+    from claude_proxy.wire.chat_request import read_chat_request
 
     body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     chat, unknown = read_chat_request(body)

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from claude_proxy.config import Config
-from claude_proxy.credentials import off_loop
 from claude_proxy.credentials.api_key_helper import ApiKeyHelper
 from claude_proxy.credentials.base import Credential, Finding, Source
 from claude_proxy.credentials.cli_places import CliPlaces, cli_places
@@ -29,6 +28,7 @@ from claude_proxy.credentials.simulated import SimulatorKey
 from claude_proxy.credentials.stored_login import StoredLogin, cli_renewal
 from claude_proxy.credentials.system_keyring import SystemKeyring
 from claude_proxy.errors import CredentialError, CredentialUnusable, NoCredential
+from claude_proxy.transport import threads
 
 _log = logging.getLogger(__name__)
 
@@ -233,7 +233,7 @@ class CredentialChain:
         """Have `source` renew `credential`: one run at a time, whoever asks, and whoever leaves meanwhile."""
         running = self._renewals.get(credential)
         if running is None:
-            running = off_loop.start(lambda: source.renew(credential), f"renew: {source.name}")
+            running = threads.start(lambda: source.renew(credential), f"renew: {source.name}")
             self._renewals[credential] = running
         try:
             async with asyncio.timeout(RENEWAL_DEADLINE):
@@ -255,7 +255,7 @@ class CredentialChain:
         stamp, until = source.stamp(), math.inf  # before the look: a change during it is then seen by the next one
         try:
             async with asyncio.timeout(source.deadline):
-                finding = await off_loop.start(source.look, f"look: {source.name}")
+                finding = await threads.start(source.look, f"look: {source.name}")
         except TimeoutError:
             finding = source.cannot_look(f"no answer within {source.deadline:g} s")
             until = self._clock() + RETRY_LOOK

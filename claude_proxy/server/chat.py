@@ -9,6 +9,9 @@ from typing import TypeVar
 from aiohttp import web
 from msgspec import Struct
 
+from claude_proxy.dialects.chat.fold import CompletionFold, completion, completion_usage
+from claude_proxy.dialects.chat.request import to_messages_request
+from claude_proxy.dialects.chat.stream import StreamTranslator
 from claude_proxy.errors import ProxyError
 from claude_proxy.server.exchange import BODY, EXCHANGE, STATE, Exchange, State
 from claude_proxy.server.replies import header_safe
@@ -17,12 +20,10 @@ from claude_proxy.translate.blocks import continued
 from claude_proxy.translate.draft import Options, Translation
 from claude_proxy.translate.failure import openai_headers, refused_thinking, upstream_failure
 from claude_proxy.translate.models import SHIPPED, Model, resolve
-from claude_proxy.translate.request import to_messages_request
-from claude_proxy.translate.response import CompletionFold, completion, completion_usage
-from claude_proxy.translate.stream import StreamTranslator
-from claude_proxy.upstream.base import Reply, Sink, UpstreamRequest, Wait
+from claude_proxy.transport.sink import Sink, Wait
+from claude_proxy.upstream.base import Reply, UpstreamRequest
 from claude_proxy.wire.anthropic import Usage, summed
-from claude_proxy.wire.openai import ChatRequest, read_chat_request
+from claude_proxy.wire.chat_request import ChatRequest, read_chat_request
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from claude_proxy.config import Config
 from claude_proxy.translate.memory import ThinkingMemory
+from claude_proxy.transport.coalescing import WriteCoalescer
 from claude_proxy.upstream.base import Backend
-from claude_proxy.upstream.outbox import Outbox
 
 if TYPE_CHECKING:
     from claude_proxy.credentials.chain import CredentialChain
@@ -130,7 +130,7 @@ class State:
     last_error: str | None = None
     last_error_at: float | None = None
     thinking: ThinkingMemory = field(default_factory=ThinkingMemory)
-    outbox: Outbox = field(default_factory=Outbox)
+    outbox: WriteCoalescer = field(default_factory=WriteCoalescer)
     warned: set[tuple[str, str]] = field(default_factory=set)  # clients and parameters, bounded
 
     def first_time(self, key: tuple[str, str]) -> bool:

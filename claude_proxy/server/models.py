@@ -14,8 +14,8 @@ from claude_proxy.server.replies import header_safe
 from claude_proxy.translate.failure import openai_headers, upstream_failure
 from claude_proxy.translate.models import resolve, to_openai_model
 from claude_proxy.upstream.base import UpstreamRequest
-from claude_proxy.wire.answers import Model, ModelList
 from claude_proxy.wire.anthropic import ModelInfo
+from claude_proxy.wire.chat_reply import Model, ModelList
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,199}")
 

@@ -19,7 +19,7 @@ from claude_proxy.errors import InvalidRequest, PayloadTooLarge, ProxyError
 from claude_proxy.log import one_line, redacted
 from claude_proxy.server.exchange import EXCHANGE, STATE, Dialect, Exchange, client_name
 from claude_proxy.server.guard import POLICY, cors_headers
-from claude_proxy.wire import answers
+from claude_proxy.wire import chat_reply as answers
 from claude_proxy.wire.sse import data_frame
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from aiohttp import HttpVersion11, web
 
 from claude_proxy.server.exchange import EXCHANGE, STATE
 from claude_proxy.server.replies import error_event, header_safe, to_tell
-from claude_proxy.upstream.base import Wait
+from claude_proxy.transport.sink import Wait
 from claude_proxy.wire.sse import COMMENT
 
 _HEADERS = {

@@ -12,7 +12,8 @@ from msgspec import Raw
 
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.parts import cache_control
-from claude_proxy.wire import anthropic, openai
+from claude_proxy.wire import anthropic
+from claude_proxy.wire import chat_request as openai
 from claude_proxy.wire.anthropic import CacheControl
 
 MAX_BREAKPOINTS = 4

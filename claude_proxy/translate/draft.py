@@ -13,7 +13,7 @@ from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.translate.models import Model
 from claude_proxy.wire import anthropic
-from claude_proxy.wire.openai import ChatRequest
+from claude_proxy.wire.chat_request import ChatRequest
 
 NoteKind = Literal["mapped", "changed", "emulated", "warning"]
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.wire import anthropic
-from claude_proxy.wire.openai import FileData
+from claude_proxy.wire.chat_request import FileData
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?P<params>(?:;[^,]*)?),(?P<data>.*)", re.DOTALL | re.IGNORECASE)

@@ -20,7 +20,8 @@ from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.names import tool_name
 from claude_proxy.translate.pairing import Calls, Turn
 from claude_proxy.translate.parts import ResultContent, part_block, result_content, text_blocks
-from claude_proxy.wire import anthropic, openai
+from claude_proxy.wire import anthropic
+from claude_proxy.wire import chat_request as openai
 from claude_proxy.wire.anthropic import (
     Block,
     RedactedThinkingBlock,
@@ -28,6 +29,7 @@ from claude_proxy.wire.anthropic import (
     ThinkingBlock,
     ToolUseBlock,
 )
+from claude_proxy.wire.decoding import NULL, repaired
 
 # Upstream refuses a turn without text; a lone full stop says the least.
 PLACEHOLDER = "."
@@ -151,7 +153,7 @@ def _assistant(conversation: _Conversation, message: openai.AssistantMessage, pl
             texts = (part for part in parts if isinstance(part, openai.TextPart | openai.RefusalPart))
             blocks += [block for block in (part_block(part, place) for part in texts) if block is not None]
     blocks += text_blocks(message.refusal)
-    if message.audio != openai.NULL:
+    if message.audio != NULL:
         conversation.draft.warn(f"{place}.audio", "Claude has no audio, so the earlier audio answer was left out")
     for index, call in enumerate(message.tool_calls or ()):
         blocks.append(_tool_use(conversation, call, f"{place}.tool_calls[{index}]"))
@@ -219,7 +221,7 @@ def _arguments(draft: Draft, arguments: str | None, place: str) -> Raw:
     text = (arguments or "").strip()
     if not text:
         return Raw(b"{}")
-    data = openai.repaired(text.encode())
+    data = repaired(text.encode())
     try:
         _read_object(data)
     except (msgspec.MsgspecError, RecursionError):

@@ -15,7 +15,8 @@ from typing import Literal
 from msgspec import UNSET
 
 from claude_proxy.errors import InvalidRequest
-from claude_proxy.wire import answers, anthropic
+from claude_proxy.wire import anthropic
+from claude_proxy.wire import chat_reply as answers
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 LINES = ("haiku", "sonnet", "opus", "fable", "mythos")

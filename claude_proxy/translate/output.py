@@ -10,7 +10,7 @@ from msgspec import Raw
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.schema import Json, Unsupported, read_schema, strict_schema
-from claude_proxy.wire import openai
+from claude_proxy.wire import chat_request as openai
 from claude_proxy.wire.anthropic import OutputConfig
 
 JSON_SENTENCE = "Reply with a single valid JSON object and nothing else."

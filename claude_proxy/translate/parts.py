@@ -6,8 +6,10 @@ from msgspec import Raw
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.media import document_block, image_block
-from claude_proxy.wire import anthropic, openai
+from claude_proxy.wire import anthropic
+from claude_proxy.wire import chat_request as openai
 from claude_proxy.wire.anthropic import CacheControl, TextBlock
+from claude_proxy.wire.decoding import decode, repaired
 
 PartBlock = TextBlock | anthropic.ImageBlock | anthropic.DocumentBlock
 ResultContent = str | list[PartBlock] | None
@@ -70,7 +72,7 @@ _PART_TYPES = ("text", "image_url", "file")
 
 def result_content(draft: Draft, content: Raw, place: str) -> ResultContent:
     """A tool's result: text, parts, or any other JSON value, which some clients send as it is."""
-    data = openai.repaired(bytes(content))
+    data = repaired(bytes(content))
     match data[:1]:
         case b"" | b"n":
             return None
@@ -78,7 +80,7 @@ def result_content(draft: Draft, content: Raw, place: str) -> ResultContent:
             text = _read_text(data)
             return text if text.strip() else None
         case b"[" if all(_is_part(value) for value in _read_values(data)):
-            parts = openai.read(_read_parts, data, place)
+            parts = decode(_read_parts, data, place)
             blocks = [part_block(part, f"{place}[{index}]") for index, part in enumerate(parts)]
             return [block for block in blocks if block is not None] or None
         case _:

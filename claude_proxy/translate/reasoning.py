@@ -9,7 +9,8 @@ from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.memory import is_thinking, restore
 from claude_proxy.translate.models import EFFORTS
-from claude_proxy.wire import anthropic, openai
+from claude_proxy.wire import anthropic
+from claude_proxy.wire import chat_request as openai
 from claude_proxy.wire.anthropic import OutputConfig, Thinking
 
 WORDS = ("none", "minimal", *EFFORTS)

@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 import msgspec
 from msgspec import Raw
 
-from claude_proxy.wire.openai import repaired
+from claude_proxy.wire.decoding import repaired
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 JsonObject = dict[str, Json]

@@ -14,8 +14,10 @@ from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.names import tool_name
 from claude_proxy.translate.parts import cache_control
 from claude_proxy.translate.schema import Unsupported, complexity, input_schema, strict_input_schema
-from claude_proxy.wire import anthropic, openai
+from claude_proxy.wire import anthropic
+from claude_proxy.wire import chat_request as openai
 from claude_proxy.wire.anthropic import ToolChoice
+from claude_proxy.wire.decoding import NULL, decode, repaired
 
 # Over all strict tools of a request together; more is refused as too complex.
 MAX_STRICT_TOOLS = 20
@@ -100,10 +102,10 @@ def _without_tools(draft: Draft) -> None:
 def _tools(draft: Draft) -> Iterator[_Sent]:
     for index, raw in enumerate(draft.chat.tools or ()):
         place = f"tools[{index}]"
-        raw = Raw(openai.repaired(bytes(raw)))  # noqa: PLW2901 - the same tool, its text made sound
-        typed = openai.read(_read_typed, raw, place)
+        raw = Raw(repaired(bytes(raw)))  # noqa: PLW2901 - the same tool, its text made sound
+        typed = decode(_read_typed, raw, place)
         if typed.type in ("function", "custom"):
-            match openai.read(_read_tool, raw, place):
+            match decode(_read_tool, raw, place):
                 case openai.FunctionTool() as tool:
                     item = _function(draft, tool.function, f"{place}.function")
                     _extend(item.tool, tool)
@@ -130,7 +132,7 @@ def _extend(sent: anthropic.Tool | Raw, tool: openai.FunctionTool) -> None:
     if isinstance(sent, anthropic.Tool):
         sent.cache_control = cache_control(tool.cache_control)
         for name in _EXTENSIONS:
-            if (value := getattr(tool, name)) != openai.NULL:
+            if (value := getattr(tool, name)) != NULL:
                 setattr(sent, name, value)
 
 

@@ -18,10 +18,10 @@ from claude_proxy.credentials.base import Credential
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.headers import auth_headers, may_go_to
 from claude_proxy.errors import InvalidRequest, UpstreamRefused, UpstreamUnreachable
+from claude_proxy.transport.pool import Pool
+from claude_proxy.transport.reply import ConnectionLost, HTTPReply
 from claude_proxy.upstream import retry
 from claude_proxy.upstream.base import UpstreamRequest
-from claude_proxy.upstream.pool import Pool
-from claude_proxy.upstream.reply import ConnectionLost, HTTPReply
 from claude_proxy.wire.anthropic import VERSION
 
 log = logging.getLogger(__name__)

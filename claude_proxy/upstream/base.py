@@ -1,10 +1,12 @@
 """Who answers a Messages request: the contract between the endpoints and whatever is upstream."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
 from msgspec import Struct
+
+from claude_proxy.transport.sink import Sink
 
 
 class UpstreamRequest(Struct, frozen=True):
@@ -14,23 +16,6 @@ class UpstreamRequest(Struct, frozen=True):
     path: str
     body: bytes | None = None
     headers: Mapping[str, str] = {}
-
-
-Wait = Callable[[], Awaitable[None]]
-
-
-class Sink(Protocol):
-    """Where the body of a reply goes, part by part, decompressed, never empty.
-
-    `feed` is called from the event loop the moment a part has arrived, with no task in between: it must not block.
-    What it returns, if anything, is called and awaited before the next part comes, and upstream is held back
-    meanwhile. Once `over` is true nothing more is wanted. Whatever `feed` raises ends the reading.
-    """
-
-    @property
-    def over(self) -> bool: ...
-
-    def feed(self, data: bytes) -> Wait | None: ...
 
 
 class Reply(Protocol):

@@ -8,7 +8,8 @@ import pytest
 from claude_proxy.errors import NoCredential, ProxyError, UpstreamUnreachable
 from claude_proxy.server.catalog import RETRY, Catalog
 from claude_proxy.translate.models import SHIPPED
-from claude_proxy.upstream.base import Reply, Sink, UpstreamRequest
+from claude_proxy.transport.sink import Sink
+from claude_proxy.upstream.base import Reply, UpstreamRequest
 
 
 @dataclass

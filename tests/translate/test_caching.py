@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from claude_proxy.translate.draft import Options
-from tests.translate.case import sent, translated
+from tests.dialects.chat.case import sent, translated
 
 SHORT: dict[str, Any] = {"type": "ephemeral"}
 HOUR: dict[str, Any] = {"type": "ephemeral", "ttl": "1h"}

@@ -5,8 +5,8 @@ from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft, Options
 from claude_proxy.translate.models import MODELS
 from claude_proxy.wire.anthropic import MessagesRequest
-from claude_proxy.wire.openai import ChatRequest
-from tests.translate.case import translated
+from claude_proxy.wire.chat_request import ChatRequest
+from tests.dialects.chat.case import translated
 
 
 def draft(**options: bool) -> Draft:

@@ -6,7 +6,7 @@ import pytest
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.media import document_block, image_block
 from claude_proxy.wire.anthropic import Base64Source, FileSource, TextSource, UrlSource
-from claude_proxy.wire.openai import FileData
+from claude_proxy.wire.chat_request import FileData
 
 HEADS = {
     "image/jpeg": b"\xff\xd8\xff\xe0" + bytes(20),

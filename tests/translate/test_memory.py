@@ -3,10 +3,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from claude_proxy.dialects.chat.fold import CompletionFold
 from claude_proxy.translate.memory import TEXT, ThinkingMemory, Turn, is_thinking
-from claude_proxy.translate.response import CompletionFold
 from claude_proxy.wire.anthropic import RedactedThinkingBlock, ThinkingBlock
-from tests.translate.case import sent, translated
+from tests.dialects.chat.case import sent, translated
 
 THINKING = {"type": "thinking", "thinking": "The sun.", "signature": "c2ln"}
 REDACTED = {"type": "redacted_thinking", "data": "cmVk"}

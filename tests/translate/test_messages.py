@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from claude_proxy.errors import InvalidRequest
-from tests.translate.case import sent, translated
+from tests.dialects.chat.case import sent, translated
 
 
 def user(content: Any = "Hi") -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.output import JSON_SENTENCE, SCHEMA_SENTENCE
-from tests.translate.case import sent, translated
+from tests.dialects.chat.case import sent, translated
 
 PERSON = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 

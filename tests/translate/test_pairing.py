@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from claude_proxy.translate.pairing import NO_RESULT
-from tests.translate.case import sent, translated
+from tests.dialects.chat.case import sent, translated
 from tests.translate.test_messages import assistant, calls, result, user
 
 

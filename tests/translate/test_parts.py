@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.translate.case import sent, translated
+from tests.dialects.chat.case import sent, translated
 from tests.translate.test_messages import calls, result, user
 
 TEXT = {"type": "text", "text": "x"}

@@ -2,12 +2,12 @@ from typing import Any
 
 import pytest
 
+from claude_proxy.dialects.chat.request import to_messages_request
 from claude_proxy.translate.draft import Options
 from claude_proxy.translate.models import model_for
-from claude_proxy.translate.request import to_messages_request
 from claude_proxy.wire.anthropic import ModelCapabilities, ModelInfo, ThinkingCapability, ThinkingTypes
-from claude_proxy.wire.openai import read_chat_request
-from tests.translate.case import sent, translated
+from claude_proxy.wire.chat_request import read_chat_request
+from tests.dialects.chat.case import sent, translated
 
 SHOWN = {"type": "adaptive", "display": "summarized"}
 OLD = "claude-sonnet-4-5"

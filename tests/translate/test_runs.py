@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 import pytest
 
+from claude_proxy.dialects.chat.stream import StreamTranslator
 from claude_proxy.translate.draft import ReplyContext
 from claude_proxy.translate.runs import RunKind, ends_with_newline, expected, find_run
-from claude_proxy.translate.stream import StreamTranslator
 
 TEXTS = (" tok", "é\n", 'a"b\\', "\\n\n", "𝄞", "", "x", "\u2028", "tab\t", "\x00")
 

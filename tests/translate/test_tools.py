@@ -4,7 +4,7 @@ import pytest
 
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.tools import MAX_STRICT_TOOLS
-from tests.translate.case import sent, translated
+from tests.dialects.chat.case import sent, translated
 
 
 def function(name: str, parameters: Any = None, **more: Any) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from claude_proxy.errors import UpstreamDisconnected, UpstreamTimeout, UpstreamUnreachable
-from claude_proxy.upstream.base import Backend, Reply, UpstreamRequest, Wait
+from claude_proxy.transport.sink import Wait
+from claude_proxy.upstream.base import Backend, Reply, UpstreamRequest
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, Play, RawServer, answer, chunk
 
 ASK = UpstreamRequest("POST", "/v1/messages?beta=true", b'{"a": 1}', {"anthropic-beta": "x"})

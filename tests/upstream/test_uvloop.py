@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.upstream import test_dial
+from tests.transport import test_dial
+from tests.transport.test_dial import authority
 from tests.upstream.contract import BackendContract
 from tests.upstream.test_anthropic import backend
-from tests.upstream.test_dial import authority
 
 uvloop = pytest.importorskip("uvloop", reason="uvloop is not for this platform")
 

@@ -1,0 +1,1 @@
+"""The HTTP/1.1 client over httptools, and small asyncio pieces that more than one room needs."""

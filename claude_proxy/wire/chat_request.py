@@ -1,0 +1,355 @@
+"""OpenAI's Chat Completions as clients send them: strict, with the place of an error.
+
+Shapes follow `openai.types.chat` of the SDK 3.54, and the extensions that clients of compatible services send.
+`null` equals absence everywhere. What only travels through us (schemas, tool arguments) stays `msgspec.Raw`.
+"""
+
+import msgspec
+from msgspec import Raw, Struct
+
+from claude_proxy.wire.decoding import NULL, check_utf8, decode, repaired
+
+# ------------------------------------------------------------------------------------------ what clients send
+
+
+class CacheBreakpoint(Struct):
+    """OpenAI's `prompt_cache_breakpoint` on a content part; also Anthropic's `cache_control`, which LiteLLM sends."""
+
+    mode: str | None = None
+    type: str | None = None
+    ttl: str | None = None
+
+
+class TextPart(Struct, tag="text", tag_field="type"):
+    text: str
+    cache_control: CacheBreakpoint | None = None
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
+
+
+class ImageURL(Struct):
+    url: str
+    detail: str | None = None
+
+
+class ImagePart(Struct, tag="image_url", tag_field="type"):
+    image_url: ImageURL | str
+    cache_control: CacheBreakpoint | None = None
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
+
+
+class AudioPart(Struct, tag="input_audio", tag_field="type"):
+    input_audio: Raw = NULL
+
+
+class FileData(Struct):
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+class FilePart(Struct, tag="file", tag_field="type"):
+    file: FileData
+    cache_control: CacheBreakpoint | None = None
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
+
+
+class RefusalPart(Struct, tag="refusal", tag_field="type"):
+    refusal: str
+
+
+class ThinkingPart(Struct, tag="thinking", tag_field="type"):
+    """A block of LiteLLM's `thinking_blocks`, as some clients put it into the content."""
+
+    thinking: str = ""
+    signature: str | None = None
+
+
+class RedactedThinkingPart(Struct, tag="redacted_thinking", tag_field="type"):
+    data: str = ""
+
+
+SystemContent = str | list[TextPart] | None
+UserPart = TextPart | ImagePart | AudioPart | FilePart | RefusalPart
+AssistantPart = TextPart | RefusalPart | ThinkingPart | RedactedThinkingPart
+ToolPart = TextPart | ImagePart | FilePart
+
+
+class FunctionCall(Struct):
+    name: str
+    arguments: str | None = None
+
+
+class CustomCall(Struct):
+    name: str
+    input: str | None = None
+
+
+class ToolCall(Struct):
+    """A call in the history; `type` is absent in some clients, then it is the one whose body is there."""
+
+    id: str
+    type: str | None = None
+    function: FunctionCall | None = None
+    custom: CustomCall | None = None
+
+
+class ReasoningDetail(Struct):
+    """One entry of OpenRouter's `reasoning_details`."""
+
+    type: str = ""
+    text: str | None = None
+    signature: str | None = None
+    data: str | None = None
+
+
+class SystemMessage(Struct, tag="system", tag_field="role"):
+    content: SystemContent = None
+    name: str | None = None
+
+
+class DeveloperMessage(Struct, tag="developer", tag_field="role"):
+    content: SystemContent = None
+    name: str | None = None
+
+
+class UserMessage(Struct, tag="user", tag_field="role"):
+    content: str | list[UserPart] | None = None
+    name: str | None = None
+
+
+class AssistantMessage(Struct, tag="assistant", tag_field="role"):
+    content: str | list[AssistantPart] | None = None
+    name: str | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    function_call: FunctionCall | None = None
+    audio: Raw = NULL
+    reasoning_content: str | None = None
+    reasoning_details: list[ReasoningDetail] | None = None
+    thinking_blocks: list[ThinkingPart | RedactedThinkingPart] | None = None
+
+
+class ToolMessage(Struct, tag="tool", tag_field="role"):
+    tool_call_id: str
+    content: Raw = NULL  # text, parts, and in the wild any JSON value: read by `translate.messages`
+    name: str | None = None
+
+
+class FunctionMessage(Struct, tag="function", tag_field="role"):
+    name: str
+    content: Raw = NULL
+
+
+ChatMessage = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage
+
+
+class FunctionDefinition(Struct):
+    name: str
+    description: str | None = None
+    parameters: Raw = NULL
+    strict: bool | None = None
+
+
+class GrammarDefinition(Struct):
+    definition: str
+    syntax: str = ""
+
+
+class CustomFormat(Struct):
+    type: str
+    grammar: GrammarDefinition | None = None
+
+
+class CustomDefinition(Struct):
+    name: str
+    description: str | None = None
+    format: CustomFormat | None = None
+
+
+class FunctionTool(Struct, tag="function", tag_field="type"):
+    function: FunctionDefinition
+    cache_control: CacheBreakpoint | None = None
+    # Anthropic's own fields of a tool, which travel as they are
+    allowed_callers: Raw = NULL
+    defer_loading: Raw = NULL
+    eager_input_streaming: Raw = NULL
+    input_examples: Raw = NULL
+
+
+class CustomTool(Struct, tag="custom", tag_field="type"):
+    custom: CustomDefinition
+
+
+class Named(Struct):
+    name: str
+
+
+class AllowedTool(Struct):
+    type: str = "function"
+    function: Named | None = None
+    custom: Named | None = None
+
+
+class AllowedTools(Struct):
+    mode: str
+    tools: list[AllowedTool]
+
+
+class ToolChoiceObject(Struct):
+    type: str
+    function: Named | None = None
+    custom: Named | None = None
+    allowed_tools: AllowedTools | None = None
+
+
+class StreamOptions(Struct):
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class JSONSchemaFormat(Struct):
+    name: str | None = None
+    description: str | None = None
+    schema: Raw = NULL
+    strict: bool | None = None
+
+
+class ResponseFormat(Struct):
+    type: str
+    json_schema: JSONSchemaFormat | None = None
+
+
+class UserLocationApproximate(Struct, omit_defaults=True):
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+
+class UserLocation(Struct):
+    type: str | None = None
+    approximate: UserLocationApproximate | None = None
+
+
+class WebSearchOptions(Struct):
+    search_context_size: str | None = None
+    user_location: UserLocation | None = None
+
+
+class CacheOptions(Struct):
+    mode: str | None = None
+    ttl: str | None = None
+
+
+class Reasoning(Struct):
+    """OpenRouter's `reasoning`."""
+
+    effort: str | None = None
+    max_tokens: int | None = None
+    exclude: bool | None = None
+    enabled: bool | None = None
+
+
+class ThinkingOption(Struct):
+    """Anthropic's own `thinking`, which LiteLLM clients send at the top level."""
+
+    type: str
+    budget_tokens: int | None = None
+    display: str | None = None
+
+
+class ExtraBody(Struct):
+    """A literal `extra_body` object, which raw HTTP users copy from SDK examples."""
+
+    enable_thinking: bool | None = None
+    thinking: ThinkingOption | None = None
+    reasoning_effort: str | None = None
+
+
+class ChatRequest(Struct):
+    """The body of POST chat/completions: every field of the SDK's create params, then the extensions."""
+
+    model: str
+    messages: list[ChatMessage]
+    audio: Raw = NULL
+    frequency_penalty: float | None = None
+    function_call: str | Named | None = None
+    functions: list[FunctionDefinition] | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: bool | None = None
+    max_completion_tokens: int | None = None
+    max_tokens: int | None = None
+    metadata: Raw = NULL
+    modalities: list[str] | None = None
+    moderation: Raw = NULL
+    n: int | None = None
+    parallel_tool_calls: bool | None = None
+    prediction: Raw = NULL
+    presence_penalty: float | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_options: CacheOptions | None = None
+    prompt_cache_retention: str | None = None
+    reasoning_effort: str | None = None
+    response_format: ResponseFormat | None = None
+    safety_identifier: str | None = None
+    seed: int | None = None
+    service_tier: str | None = None
+    stop: str | list[str | None] | None = None
+    store: bool | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: float | None = None
+    tool_choice: str | ToolChoiceObject | None = None
+    tools: list[Raw] | None = None
+    top_logprobs: int | None = None
+    top_p: float | None = None
+    user: str | None = None
+    verbosity: str | None = None
+    web_search_options: WebSearchOptions | None = None
+    # extensions
+    anthropic: Raw = NULL
+    cache_control: CacheBreakpoint | None = None
+    container: Raw = NULL
+    context_management: Raw = NULL
+    enable_thinking: bool | None = None
+    extra_body: ExtraBody | None = None
+    inference_geo: Raw = NULL
+    mcp_servers: Raw = NULL
+    reasoning: Reasoning | None = None
+    speed: Raw = NULL
+    thinking: ThinkingOption | None = None
+    top_k: int | None = None
+
+
+# ------------------------------------------------------------------------------------------------ reading it
+
+
+def read_chat_request(body: bytes) -> tuple[ChatRequest, frozenset[str]]:
+    """The request in `body`, and the top-level keys nobody here knows.
+
+    Raises InvalidRequest whose `param` names the place, like `messages[2].content[0].type`.
+    """
+    if not body.isascii():
+        check_utf8(body)
+    try:
+        return _read_known_chat(body), frozenset()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # some key is unknown, most of all; a second pass over every body, to know them, would cost 0.6 ms a MB
+    try:
+        chat, keys = _read_chat(body), _read_keys(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # Looking for surrogates costs as much as decoding: 1.6 ms a MB. Only a body that does not decode is looked at.
+        body = repaired(body)
+        keys = decode(_read_keys, body)  # first, since this one finds whatever is no JSON at all
+        chat = decode(_read_chat, body)
+    return chat, frozenset(keys) - _CHAT_FIELDS
+
+
+class _KnownChatRequest(ChatRequest, forbid_unknown_fields=True):
+    """A request of which every key is known here."""
+
+
+_read_known_chat = msgspec.json.Decoder(_KnownChatRequest).decode
+_read_keys = msgspec.json.Decoder(dict[str, Raw]).decode
+_read_chat = msgspec.json.Decoder(ChatRequest).decode
+_CHAT_FIELDS = frozenset(ChatRequest.__struct_fields__)

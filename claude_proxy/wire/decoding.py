@@ -1,0 +1,69 @@
+"""Decoding JSON that a client sent: lone surrogates are repaired, and an error names the place.
+
+`null` equals absence everywhere, so a field that stays `msgspec.Raw` has NULL as its default.
+"""
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from claude_proxy.errors import InvalidRequest
+
+T = TypeVar("T")
+
+NULL = Raw(b"null")
+
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<place>.*)`)?$", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<name>.*?)`")
+# An escaped UTF-16 surrogate that is not part of a pair. JSON allows it, Unicode has no such character, upstream
+# refuses it ("no low surrogate in string"), and JavaScript clients produce it by cutting strings in two.
+_MAYBE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # one scan; a search for each letter costs twice as much
+_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def repaired(body: bytes) -> bytes:
+    """`body` with lone surrogates, escaped or raw, replaced by U+FFFD; the same object where there are none."""
+    if _MAYBE_SURROGATE.search(body):
+        body = _SURROGATE.sub(lambda found: found[1] + (found[2] or b"\\ufffd"), body)
+    return body
+
+
+def check_utf8(body: bytes) -> None:
+    # The decoder looks at what it decodes; a schema that stays Raw would fail where nobody expects it.
+    try:
+        body.decode()
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest(f"We could not parse the JSON body of your request: {exc}", code="invalid_json") from None
+
+
+def decode(decoder: Callable[[bytes | Raw], T], data: bytes | Raw, at: str = "") -> T:
+    """What `decoder` makes of `data`, its complaints turned into InvalidRequest; `at` is the place of `data`."""
+    try:
+        return decoder(data)
+    except msgspec.ValidationError as exc:
+        raise _misfit(str(exc), at) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        reason = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
+        raise InvalidRequest(
+            f"We could not parse the JSON body of your request: {reason}",
+            param=at or None,
+            code="invalid_json",
+        ) from None
+
+
+def _misfit(complaint: str, at: str) -> InvalidRequest:
+    found = _AT.match(complaint)
+    what, place = (found["what"], found["place"]) if found else (complaint, None)
+    place = (place or "$").removeprefix("$")
+    param = (at + place).removeprefix(".")
+    if missing := _MISSING.match(what):
+        param = f"{param}.{missing['name']}".removeprefix(".")
+        return InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+    code = "invalid_type" if what.startswith("Expected") else "invalid_value"
+    where = f" for '{param}'" if param else ""
+    return InvalidRequest(f"Invalid value{where}: {what}.", param=param or None, code=code)
