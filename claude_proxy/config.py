@@ -72,6 +72,9 @@ class Config:
     same_user: bool = _setting(True, "refuse programs of other users of this machine (Linux)")
     unix_socket: str = _setting("", "path of a unix socket to listen on besides, for this user alone")
     max_body: int = _setting(32 * 1024 * 1024, "largest request body accepted; upstream's own limit is 32 MB")
+    max_body_total: int = _setting(
+        256 * 1024 * 1024, "bytes of all request bodies held at the same time; further requests wait; 0 sets no limit"
+    )
     connect_timeout: float = _setting(10.0, "how long connecting to upstream may take")
     first_byte_timeout: float = _setting(600.0, "how long upstream may take from a request to the head of its reply")
     read_timeout: float = _setting(600.0, "how long upstream may stay silent within a reply; its pings are no silence")
@@ -282,6 +285,7 @@ def _check(config: Config) -> None:
     for name in (
         "max_tokens",
         "max_body",
+        "max_body_total",
         "connect_timeout",
         "first_byte_timeout",
         "read_timeout",
@@ -294,6 +298,8 @@ def _check(config: Config) -> None:
     ):
         if not getattr(config, name) >= 0:  # put this way round, it catches what is not a number, too
             raise ConfigError(f"{name} must not be negative")
+    if 0 < config.max_body_total < config.max_body:
+        raise ConfigError("max_body_total must be 0 or at least max_body, or the largest request could never run")
 
 
 def _check_on_windows(config: Config) -> None:

@@ -126,6 +126,8 @@ def test_a_file_that_cannot_be_read_is_explained(tmp_path: Path):
         ({"drain_timeout": "-1"}, "drain_timeout must not be negative"),
         ({"idle_timeout": "-1"}, "idle_timeout must not be negative"),
         ({"api_key_file": "key"}, "is not an absolute path"),
+        ({"max_body_total": "-1"}, "max_body_total must not be negative"),
+        ({"max_body_total": "100", "max_body": "101"}, "must be 0 or at least max_body"),
     ],
 )
 def test_what_would_be_unsafe_or_senseless_is_refused(flags: dict[str, object], message: str):
