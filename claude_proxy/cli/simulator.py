@@ -21,7 +21,7 @@ def simulator(*, host: str, port: int, latency: float, pace: float) -> None:
     Ctrl-C. `claude-proxy start --simulator` starts a daemon that has one of its own.
     """
     from claude_proxy.simulator.options import Options
-    from claude_proxy.simulator.run import run
+    from claude_proxy.simulator.standalone import run
 
     if not is_loopback(host):
         raise click.UsageError(f"{host} is not a loopback address")

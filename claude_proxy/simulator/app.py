@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 import msgspec
 from aiohttp import web
 
-from claude_proxy.simulator import door, models, validate
-from claude_proxy.simulator.answer import Answer
-from claude_proxy.simulator.apierror import ApiError, invalid
-from claude_proxy.simulator.caching import PromptCache, input_tokens
-from claude_proxy.simulator.conversation import Request, script_place
+from claude_proxy.simulator import api_headers, model_table, request_validation
+from claude_proxy.simulator.api_error import ApiError, invalid
+from claude_proxy.simulator.composer import Answer
+from claude_proxy.simulator.message_events import Fault, Frame, error_of, events, message
 from claude_proxy.simulator.options import Options
-from claude_proxy.simulator.play import compose
-from claude_proxy.simulator.script import HttpError, http_error, parse, part
-from claude_proxy.simulator.stream import Fault, Frame, error_of, events, message
+from claude_proxy.simulator.prompt_cache import PromptCache, input_tokens
+from claude_proxy.simulator.responder import compose
+from claude_proxy.simulator.script import HttpError, http_error, parse, section
+from claude_proxy.simulator.valid_request import Request, find_script
 
 __all__ = ["SENT", "Options", "Sent", "simulator_app"]
 
@@ -62,12 +62,12 @@ def simulator_app(options: Options = Options()) -> web.Application:  # noqa: B00
 
     `app[SENT]` holds the last `options.record` requests as they came in.
     """
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_frame])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_respond])
     app[SENT] = deque(maxlen=options.record)
     app[_STATE] = _State(options)
     app.add_routes(
         [
-            web.head("/", _alive),
+            web.head("/", _head_root),
             web.post("/v1/messages", _messages),
             web.post("/v1/messages/count_tokens", _count_tokens),
             web.get("/v1/models", _models, allow_head=False),
@@ -78,7 +78,7 @@ def simulator_app(options: Options = Options()) -> web.Application:  # noqa: B00
 
 
 @web.middleware
-async def _frame(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Around every request: its id, its record, its latency, and the error body if it ends in one."""
     state = request.app[_STATE]
     state.served += 1
@@ -90,13 +90,13 @@ async def _frame(request: web.Request, handler: Handler) -> web.StreamResponse:
             await asyncio.sleep(state.options.latency)
         return await handler(request)
     except ApiError as error:
-        return _refused(request, error)
+        return _error_response(request, error)
     except web.HTTPRequestEntityTooLarge:
-        return _refused(request, ApiError(413, "Request exceeds the maximum size"))
+        return _error_response(request, ApiError(413, "Request exceeds the maximum size"))
     except web.HTTPNotFound:
-        return _refused(request, ApiError(404, "Not found"))
+        return _error_response(request, ApiError(404, "Not found"))
     except web.HTTPMethodNotAllowed as exc:
-        return _refused(request, ApiError(405, "Method Not Allowed", headers={"allow": exc.headers["allow"]}))
+        return _error_response(request, ApiError(405, "Method Not Allowed", headers={"allow": exc.headers["allow"]}))
 
 
 async def _record(request: web.Request) -> None:
@@ -105,17 +105,17 @@ async def _record(request: web.Request) -> None:
 
 
 def _headers(request: web.Request) -> dict[str, str]:
-    return door.answer_headers(request[_REQUEST_ID])
+    return api_headers.answer_headers(request[_REQUEST_ID])
 
 
-def _refused(request: web.Request, error: ApiError) -> web.Response:
+def _error_response(request: web.Request, error: ApiError) -> web.Response:
     body = error.body(request[_REQUEST_ID])
-    headers = _headers(request) | {"x-should-retry": "true" if error.status in _RETRIED else "false"}
+    headers = _headers(request) | {"x-should-retry": "true" if error.status in _RETRYABLE else "false"}
     headers |= error.headers
     return web.Response(status=error.status, body=body, content_type="application/json", headers=headers)
 
 
-_RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+_RETRYABLE = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 
 
 def _json(request: web.Request, value: object, extra: dict[str, str] | None = None) -> web.Response:
@@ -126,16 +126,16 @@ def _json(request: web.Request, value: object, extra: dict[str, str] | None = No
     return response
 
 
-async def _alive(request: web.Request) -> web.Response:
+async def _head_root(request: web.Request) -> web.Response:
     return web.Response(headers=_headers(request))
 
 
-async def _admitted(request: web.Request) -> tuple[bytes, str, frozenset[str]]:
+async def _read_post(request: web.Request) -> tuple[bytes, str, frozenset[str]]:
     """The body, API version and betas of a POST that may come in."""
-    door.authenticate(request.headers, request.app[_STATE].options.api_key)
-    version = door.version(request.headers)
-    betas = door.known_betas(request.headers)
-    door.demand_json(request.headers)
+    api_headers.authenticate(request.headers, request.app[_STATE].options.api_key)
+    version = api_headers.api_version(request.headers)
+    betas = api_headers.check_betas(request.headers)
+    api_headers.require_json(request.headers)
     return await request.read(), version, betas
 
 
@@ -143,26 +143,26 @@ async def _admitted(request: web.Request) -> tuple[bytes, str, frozenset[str]]:
 
 
 async def _messages(request: web.Request) -> web.StreamResponse:
-    asked = validate.messages_request(*await _admitted(request))
+    parsed = request_validation.messages_request(*await _read_post(request))
     state = request.app[_STATE]
-    if failure := _scripted_failure(asked, state):
-        return _failed(request, failure)
-    answer = compose(asked)
-    billed = state.cache.bill(asked)
-    limits = door.limit_headers(request.headers, state.served, state.options.clock())
-    if asked.body.get("stream"):
-        return await _stream(request, answer, events(answer, billed, asked, request[_REQUEST_ID]), limits)
+    if failure := _scripted_failure(parsed, state):
+        return _scripted_error_response(request, failure)
+    answer = compose(parsed)
+    billed = state.cache.bill(parsed)
+    limits = api_headers.limit_headers(request.headers, state.served, state.options.clock())
+    if parsed.body.get("stream"):
+        return await _stream(request, answer, events(answer, billed, parsed, request[_REQUEST_ID]), limits)
     if fault := answer.first("error", "cut", "stall"):
-        if fault.word == "error":
+        if fault.action == "error":
             raise error_of(fault)
-        return await _fail(request, Fault(fault.word), web.Response())
-    return _json(request, message(answer, billed, asked), limits)
+        return await _abort_connection(request, Fault(fault.action), web.Response())
+    return _json(request, message(answer, billed, parsed), limits)
 
 
-def _scripted_failure(asked: Request, state: _State) -> HttpError | None:
+def _scripted_failure(parsed: Request, state: _State) -> HttpError | None:
     """The HTTP error that the script asks for, unless it has failed often enough."""
-    text, number = script_place(asked.messages)
-    line = next((line for line in part(parse(text), number) if line.word == "status"), None)
+    text, number = find_script(parsed.messages)
+    line = next((line for line in section(parse(text), number) if line.command == "status"), None)
     if line is None:
         return None
     failure = http_error(line)
@@ -174,12 +174,12 @@ def _scripted_failure(asked: Request, state: _State) -> HttpError | None:
     return failure if state.tries[text] <= failure.times else None
 
 
-def _failed(request: web.Request, failure: HttpError) -> web.Response:
-    if failure.shape == "json":
-        return _refused(request, failure.error)
+def _scripted_error_response(request: web.Request, failure: HttpError) -> web.Response:
+    if failure.body_format == "json":
+        return _error_response(request, failure.error)
     status = failure.error.status
     html = f"<html><head><title>{status}</title></head><body><center><h1>{status}</h1></center></body></html>"
-    body = html if failure.shape == "html" else ""
+    body = html if failure.body_format == "html" else ""
     headers = _headers(request) | dict(failure.error.headers)
     return web.Response(status=status, text=body, content_type="text/html", headers=headers)
 
@@ -191,34 +191,34 @@ async def _stream(
     response = web.StreamResponse(headers=_headers(request) | limits | headers)
     await response.prepare(request)
     delay = request.app[_STATE].options.token_delay
-    waiting = bytearray()
+    buffer = bytearray()
     for frame in frames:
         if isinstance(frame, Fault):
-            await _write(response, waiting, answer.chunk)
-            return await _fail(request, frame, response)
-        waiting += frame.data
-        if len(waiting) >= _WRITE or (delay and frame.tokens):
-            await _write(response, waiting, answer.chunk)
+            await _write(response, buffer, answer.chunk)
+            return await _abort_connection(request, frame, response)
+        buffer += frame.data
+        if len(buffer) >= _WRITE or (delay and frame.tokens):
+            await _write(response, buffer, answer.chunk)
         if delay and frame.tokens:
             await asyncio.sleep(delay)
-    await _write(response, waiting, answer.chunk)
+    await _write(response, buffer, answer.chunk)
     await response.write_eof()
     return response
 
 
-async def _write(response: web.StreamResponse, waiting: bytearray, chunk: int) -> None:
+async def _write(response: web.StreamResponse, buffer: bytearray, chunk: int) -> None:
     """Send what waits, `chunk` bytes at a time if asked to; each piece gets a turn of the loop of its own."""
-    data = bytes(waiting)
-    waiting.clear()
+    data = bytes(buffer)
+    buffer.clear()
     for start in range(0, len(data), chunk or len(data) or 1):
         await response.write(data[start : start + chunk] if chunk else data)
         if chunk:
             await asyncio.sleep(0)
 
 
-async def _fail(request: web.Request, fault: Fault, response: web.StreamResponse) -> web.StreamResponse:
+async def _abort_connection(request: web.Request, fault: Fault, response: web.StreamResponse) -> web.StreamResponse:
     """Stay silent if asked to, then close the connection in the middle of everything."""
-    if fault.word == "stall":
+    if fault.action == "stall":
         await asyncio.sleep(request.app[_STATE].options.stall)
     if request.transport is not None:
         request.transport.close()
@@ -226,27 +226,27 @@ async def _fail(request: web.Request, fault: Fault, response: web.StreamResponse
 
 
 async def _count_tokens(request: web.Request) -> web.Response:
-    asked = validate.count_request(*await _admitted(request))
-    return _json(request, {"input_tokens": input_tokens(asked)})
+    parsed = request_validation.count_request(*await _read_post(request))
+    return _json(request, {"input_tokens": input_tokens(parsed)})
 
 
 # ------------------------------------------------------------------------------------------------------ models
 
 
 async def _models(request: web.Request) -> web.Response:
-    _may_read(request)
-    found = models.listed(request.query.getall("lifecycle[]", request.query.getall("lifecycle", _LISTED)))
+    _check_headers(request)
+    found = model_table.listed(request.query.getall("lifecycle[]", request.query.getall("lifecycle", _LISTED)))
     ids = [model.id for model in found]
     limit = _limit(request.query.get("limit", "20"))
     if after := request.query.get("after_id"):
-        found = found[_place(ids, after, "after_id") + 1 :]
+        found = found[_index_of(ids, after, "after_id") + 1 :]
         page = found[:limit]
     elif before := request.query.get("before_id"):
-        found = found[: _place(ids, before, "before_id")]
+        found = found[: _index_of(ids, before, "before_id")]
         page = found[-limit:]
     else:
         page = found[:limit]
-    data = [models.info(model) for model in page]
+    data = [model_table.info(model) for model in page]
     ends = {"first_id": page[0].id, "last_id": page[-1].id} if page else {"first_id": None, "last_id": None}
     return _json(request, {"data": data, "has_more": len(found) > len(page)} | ends)
 
@@ -263,21 +263,21 @@ def _limit(text: str) -> int:
     return int(text)
 
 
-def _place(ids: list[str], id_: str, name: str) -> int:
+def _index_of(ids: list[str], id_: str, name: str) -> int:
     if id_ not in ids:
         raise invalid(f"{name}: `{id_}` is not the id of a model")
     return ids.index(id_)
 
 
 async def _model(request: web.Request) -> web.Response:
-    _may_read(request)
+    _check_headers(request)
     name = request.match_info["id"]
-    if model := models.find_model(name):
-        return _json(request, models.info(model))
+    if model := model_table.find_model(name):
+        return _json(request, model_table.info(model))
     raise ApiError(404, f"model: {name}")
 
 
-def _may_read(request: web.Request) -> None:
-    door.authenticate(request.headers, request.app[_STATE].options.api_key)
-    door.version(request.headers)
-    door.known_betas(request.headers)
+def _check_headers(request: web.Request) -> None:
+    api_headers.authenticate(request.headers, request.app[_STATE].options.api_key)
+    api_headers.api_version(request.headers)
+    api_headers.check_betas(request.headers)

@@ -51,7 +51,7 @@ from typing import Any
 
 import msgspec
 
-from claude_proxy.simulator.apierror import ApiError, invalid
+from claude_proxy.simulator.api_error import ApiError, invalid
 
 PREFIX = "/simulate "
 
@@ -60,7 +60,7 @@ PREFIX = "/simulate "
 class Line:
     """One line of a script: its word and the rest, unparsed."""
 
-    word: str
+    command: str
     rest: str
 
     @property
@@ -71,25 +71,25 @@ class Line:
     @property
     def number(self) -> int:
         if not self.rest.isdecimal() or int(self.rest) < 1:
-            raise complaint(f"`{self.word}` needs a number greater than zero")
+            raise script_error(f"`{self.command}` needs a number greater than zero")
         return int(self.rest)
 
     def names(self) -> tuple[str, str]:
         """The first word of the argument, and what follows."""
         name, _, rest = self.rest.partition(" ")
         if not name:
-            raise complaint(f"`{self.word}` needs a name")
+            raise script_error(f"`{self.command}` needs a name")
         return name, rest.strip()
 
 
-_WORDS = """
+_COMMANDS = """
 text words thinking redacted tool tools-broken-json web_search citation empty stop refusal pause
 ping unknown-event restart error cut stall status chunk crlf next
 """
-WORDS = frozenset(_WORDS.split())
+COMMANDS = frozenset(_COMMANDS.split())
 
 
-def complaint(message: str) -> ApiError:
+def script_error(message: str) -> ApiError:
     """A script that cannot be played is a 400 that says why."""
     return invalid(f"simulator: {message}")
 
@@ -98,7 +98,7 @@ def json_argument(text: str) -> Any:
     try:
         return msgspec.json.decode(text.encode())
     except msgspec.DecodeError as exc:
-        raise complaint(f"{text} is not JSON: {exc}") from None
+        raise script_error(f"{text} is not JSON: {exc}") from None
 
 
 def parse(text: str) -> list[Line]:
@@ -110,17 +110,17 @@ def _lines(text: str) -> Iterator[Line]:
     for row in text.splitlines():
         if not row.startswith(PREFIX):
             continue
-        word, _, rest = row[len(PREFIX) :].strip().partition(" ")
-        if word not in WORDS:
-            raise complaint(f"`{word}` is not a word of the script language")
-        yield Line(word, rest.strip())
+        command, _, rest = row[len(PREFIX) :].strip().partition(" ")
+        if command not in COMMANDS:
+            raise script_error(f"`{command}` is not a command of the script language")
+        yield Line(command, rest.strip())
 
 
-def part(lines: list[Line], number: int) -> list[Line]:
+def section(lines: list[Line], number: int) -> list[Line]:
     """The lines between the `next` lines: part 0 is before the first; past the last part there is nothing."""
     parts: list[list[Line]] = [[]]
     for line in lines:
-        if line.word == "next":
+        if line.command == "next":
             parts.append([])
         else:
             parts[-1].append(line)
@@ -132,34 +132,34 @@ class HttpError:
     """What `/simulate status` asked for."""
 
     error: ApiError
-    shape: str  # json, html or empty
+    body_format: str  # json, html or empty
     times: int | None
 
 
 def http_error(line: Line) -> HttpError:
     try:
-        code, *words = shlex.split(line.rest)
+        code, *arguments = shlex.split(line.rest)
         status = int(code)
     except ValueError:
-        raise complaint("`status` needs an HTTP status") from None
+        raise script_error("`status` needs an HTTP status") from None
     if not 400 <= status <= 599:
-        raise complaint(f"{status} is not the status of an error")
-    given = dict(word.split("=", 1) for word in words if "=" in word)
-    shapes = [word for word in words if "=" not in word] or ["json"]
-    if shapes[0] not in {"json", "html", "empty"}:
-        raise complaint(f"`{shapes[0]}` is no shape of an error: html, empty or none")
+        raise script_error(f"{status} is not the status of an error")
+    given = dict(command.split("=", 1) for command in arguments if "=" in command)
+    formats = [command for command in arguments if "=" not in command] or ["json"]
+    if formats[0] not in {"json", "html", "empty"}:
+        raise script_error(f"`{formats[0]}` is not a body format: use html, empty or none")
     message = given.pop("message", "") or _MESSAGES.get(status, "Simulated error")
     error_type = given.pop("type", None)
     code = given.pop("error_code", "")
     times = given.pop("times", None)
     if times is not None and not times.isdecimal():
-        raise complaint("`times` needs a number")
+        raise script_error("`times` needs a number")
     for name, value in given.items():
         if not _HEADER.fullmatch(name) or name.lower() in _FIXED or not (value.isascii() and value.isprintable()):
-            raise complaint(f"`{name}` cannot be sent as a header")
+            raise script_error(f"`{name}` cannot be sent as a header")
     details = {"error_code": code} if code else None
     error = ApiError(status, message, type=error_type, headers=given, details=details)
-    return HttpError(error, shapes[0], None if times is None else int(times))
+    return HttpError(error, formats[0], None if times is None else int(times))
 
 
 _HEADER = re.compile(r"[A-Za-z0-9-]+")

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from claude_proxy.simulator.conversation import Block, blocks
+from claude_proxy.simulator.valid_request import Block, blocks
 
 _MARK = b"simulated thinking\0"
 _REDACTED_MARK = b"simulated redacted thinking\0"
@@ -34,7 +34,7 @@ class Prefix:
 
     def _add(self, values: list[Any]) -> None:
         for value in values:
-            self._hash.update(msgspec.json.encode(_bare(value), order="deterministic") + b"\n")
+            self._hash.update(msgspec.json.encode(_stable_part(value), order="deterministic") + b"\n")
 
     def feed(self, role: str, block: Block) -> None:
         """Append `block` of a message by `role`; neighbouring messages of one role are one turn."""
@@ -58,37 +58,39 @@ def prefix_of(body: dict[str, Any]) -> Prefix:
     return prefix
 
 
-def _bare(block: Any) -> Any:
+def _stable_part(block: Any) -> Any:
     """`block` without what may change between two requests of one conversation."""
     if not isinstance(block, dict):
         return block
-    bare = {key: _bare(value) for key, value in block.items() if key not in {"cache_control", "citations", "caller"}}
+    bare = {
+        key: _stable_part(value) for key, value in block.items() if key not in {"cache_control", "citations", "caller"}
+    }
     if isinstance(content := bare.get("content"), list):
-        bare["content"] = [_bare(inner) for inner in content]
+        bare["content"] = [_stable_part(inner) for inner in content]
     return bare
 
 
 @dataclass(frozen=True)
-class Signed:
+class SignedBlock:
     """What a signature says."""
 
     model: bytes
     text: bytes
     prefix: bytes
-    opens: bool
+    leading: bool
 
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:_SIZE]
 
 
-def sign(model: str, text: str, prefix: bytes, *, opens: bool) -> str:
-    return _pack(_MARK, _digest(model) + _digest(text) + prefix + bytes([opens]))
+def sign(model: str, text: str, prefix: bytes, *, leading: bool) -> str:
+    return _pack(_MARK, _digest(model) + _digest(text) + prefix + bytes([leading]))
 
 
-def redact(model: str, text: str, prefix: bytes, *, opens: bool) -> str:
+def redact(model: str, text: str, prefix: bytes, *, leading: bool) -> str:
     """The `data` of a redacted_thinking block: a signature too, the text cannot be read back from it."""
-    return _pack(_REDACTED_MARK, _digest(model) + _digest(text) + prefix + bytes([opens]))
+    return _pack(_REDACTED_MARK, _digest(model) + _digest(text) + prefix + bytes([leading]))
 
 
 def _pack(mark: bytes, payload: bytes) -> str:
@@ -96,7 +98,7 @@ def _pack(mark: bytes, payload: bytes) -> str:
     return base64.b64encode(payload + hashlib.sha256(payload).digest()[:_SIZE]).decode()
 
 
-def read(block: Block) -> Signed | None:
+def read_signature(block: Block) -> SignedBlock | None:
     """What the signature of a thinking or redacted_thinking block says; None if it was not made here."""
     redacted = block["type"] == "redacted_thinking"
     mark = _REDACTED_MARK if redacted else _MARK
@@ -108,7 +110,7 @@ def read(block: Block) -> Signed | None:
     if not payload.startswith(mark) or hashlib.sha256(payload).digest()[:_SIZE] != check:
         return None
     fields = list(_slices(payload[len(mark) :]))
-    return Signed(fields[0], fields[1], fields[2], payload[-1] == 1)
+    return SignedBlock(fields[0], fields[1], fields[2], payload[-1] == 1)
 
 
 def _slices(payload: bytes) -> Iterator[bytes]:
@@ -116,9 +118,9 @@ def _slices(payload: bytes) -> Iterator[bytes]:
         yield payload[start : start + _SIZE]
 
 
-def same_text(signed: Signed, text: str) -> bool:
+def same_text(signed: SignedBlock, text: str) -> bool:
     return signed.text == _digest(text)
 
 
-def same_model(signed: Signed, model: str) -> bool:
+def same_model(signed: SignedBlock, model: str) -> bool:
     return signed.model == _digest(model)

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from claude_proxy.simulator.apierror import ApiError
+from claude_proxy.simulator.api_error import ApiError
 from claude_proxy.simulator.app import SENT, Options, Sent, simulator_app
-from claude_proxy.simulator.conversation import Request
-from claude_proxy.simulator.validate import count_request, messages_request
+from claude_proxy.simulator.request_validation import count_request, messages_request
+from claude_proxy.simulator.valid_request import Request
 from claude_proxy.wire.anthropic import VERSION
 
 

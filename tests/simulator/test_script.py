@@ -1,7 +1,7 @@
 import pytest
 
 from claude_proxy.simulator import script
-from claude_proxy.simulator.apierror import ApiError
+from claude_proxy.simulator.api_error import ApiError
 from claude_proxy.simulator.script import Line
 
 
@@ -17,13 +17,18 @@ def test_an_argument_may_be_a_json_string():
 
 def test_next_divides_a_script_into_answers():
     lines = script.parse("/simulate text one\n/simulate next\n/simulate text two\n/simulate next")
-    assert [script.part(lines, number) for number in range(4)] == [[Line("text", "one")], [Line("text", "two")], [], []]
+    assert [script.section(lines, number) for number in range(4)] == [
+        [Line("text", "one")],
+        [Line("text", "two")],
+        [],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(
     ("play", "text"),
     [
-        (lambda: script.parse("/simulate dance"), "simulator: `dance` is not a word of the script language"),
+        (lambda: script.parse("/simulate dance"), "simulator: `dance` is not a command of the script language"),
         (lambda: Line("text", '"open').text, 'simulator: "open is not JSON: Input data was truncated'),
         (lambda: Line("text", '"a" b').text, 'simulator: "a" b is not JSON: '),
         (lambda: Line("words", "many").number, "simulator: `words` needs a number greater than zero"),
@@ -39,7 +44,7 @@ def test_next_divides_a_script_into_answers():
             lambda: script.http_error(Line("status", "429 Content-Length=1")),
             "simulator: `Content-Length` cannot be sent as a header",
         ),
-        (lambda: script.http_error(Line("status", "429 xml")), "simulator: `xml` is no shape of an error"),
+        (lambda: script.http_error(Line("status", "429 xml")), "simulator: `xml` is not a body format"),
     ],
 )
 def test_a_script_that_cannot_be_played_says_why(play, text):
@@ -66,7 +71,7 @@ def test_a_status_brings_its_type_and_a_sentence(status, type_, message):
 def test_everything_about_an_http_error_can_be_said():
     line = Line("status", '400 retry-after=2 type=billing_error message="no credit" error_code=x times=3 html')
     failure = script.http_error(line)
-    assert (failure.shape, failure.times) == ("html", 3)
+    assert (failure.body_format, failure.times) == ("html", 3)
     assert failure.error.headers == {"retry-after": "2"}
     assert failure.error.value("req")["error"] == {
         "type": "billing_error",

@@ -16,10 +16,10 @@ from anthropic.types.beta import (
 )
 from typing_extensions import get_type_hints, is_typeddict
 
-from claude_proxy.simulator.blocks import BLOCK, BLOCKS
-from claude_proxy.simulator.shape import Beta, Null, Object
-from claude_proxy.simulator.shapes import COUNTED, CREATED, OUTPUT_CONFIG, SAMPLING, THINKING
-from claude_proxy.simulator.tool_shapes import TOOL, TOOL_CHOICE, TOOLS
+from claude_proxy.simulator.block_validators import BLOCK, BLOCKS
+from claude_proxy.simulator.request_validators import COUNTED, CREATED, OUTPUT_CONFIG, SAMPLING, THINKING
+from claude_proxy.simulator.tool_validators import TOOL, TOOL_CHOICE, TOOLS
+from claude_proxy.simulator.validators import BetaOnly, Nullable, Object
 
 HEADERS = frozenset({"betas", "user_profile_id", "workspace_id"})  # arguments of the SDK that are no fields of the body
 
@@ -42,14 +42,14 @@ def nullable(hint: Any) -> bool:
     return get_origin(hint) in {Union, types.UnionType} and type(None) in get_args(hint)
 
 
-def can_be_null(shape: Any) -> bool:
-    return can_be_null(shape.shape) if isinstance(shape, Beta) else isinstance(shape, Null)
+def can_be_null(validator: Any) -> bool:
+    return can_be_null(validator.validator) if isinstance(validator, BetaOnly) else isinstance(validator, Nullable)
 
 
-def fields(shape: Any) -> dict[str, tuple[bool, bool]]:
+def fields(validator: Any) -> dict[str, tuple[bool, bool]]:
     """Whether each field is required, and whether it may be null."""
-    required = {name: (True, can_be_null(one)) for name, one in shape.required.items()}
-    return required | {name: (False, can_be_null(one)) for name, one in shape.optional.items()}
+    required = {name: (True, can_be_null(one)) for name, one in validator.required.items()}
+    return required | {name: (False, can_be_null(one)) for name, one in validator.optional.items()}
 
 
 def fields_of_type(typed: Any, without: frozenset[str] = frozenset()) -> dict[str, tuple[bool, bool]]:
@@ -64,7 +64,7 @@ BETA_BLOCKS = {tag: one for one in members(beta_content_block_param.BetaContentB
 BETA_TOOLS = {tag: one for one in members(beta_tool_union_param.BetaToolUnionParam) for tag in tags(one)}
 
 
-@pytest.mark.parametrize("tag", [tag for tag, shape in BLOCKS.items() if isinstance(shape, Object)])
+@pytest.mark.parametrize("tag", [tag for tag, validator in BLOCKS.items() if isinstance(validator, Object)])
 def test_a_block_has_the_sdks_fields(tag):
     assert fields(BLOCKS[tag]) == fields_of_type(BETA_BLOCKS[tag])
 
@@ -93,15 +93,15 @@ def test_a_request_has_the_sdks_fields():
 
 
 @pytest.mark.parametrize(
-    ("shape", "union"),
+    ("validator", "union"),
     [
         (THINKING, beta_thinking_config_param.BetaThinkingConfigParam),
         (TOOL_CHOICE, beta_tool_choice_param.BetaToolChoiceParam),
     ],
 )
-def test_a_setting_has_the_sdks_fields(shape, union):
+def test_a_setting_has_the_sdks_fields(validator, union):
     typed = {tag: fields_of_type(one) for one in members(union) for tag in tags(one)}
-    assert {tag: fields(one) for tag, one in shape.shapes.items()} == typed
+    assert {tag: fields(one) for tag, one in validator.variants.items()} == typed
 
 
 def test_the_output_config_has_the_sdks_fields():

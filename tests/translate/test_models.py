@@ -3,8 +3,8 @@ import re
 import pytest
 
 from claude_proxy.errors import InvalidRequest
-from claude_proxy.simulator.models import CAPPED_WITHOUT_THINKING
-from claude_proxy.simulator.models import MODELS as SIMULATED
+from claude_proxy.simulator.model_table import CAPPED_WITHOUT_THINKING
+from claude_proxy.simulator.model_table import MODELS as SIMULATED
 from claude_proxy.translate.models import MODELS, SHIPPED, model_for, resolve, to_openai_model
 from claude_proxy.wire.anthropic import (
     EffortCapability,

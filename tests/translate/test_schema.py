@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from claude_proxy.simulator.schema import check
+from claude_proxy.simulator.json_schema_rules import check
 from claude_proxy.translate.schema import (
     Unsupported,
     complexity,

@@ -11,7 +11,7 @@ import pytest
 from openai.lib.streaming.chat._completions import ChatCompletionStreamState
 
 from claude_proxy.errors import ProxyError
-from claude_proxy.simulator.validate import messages_request
+from claude_proxy.simulator.request_validation import messages_request
 from claude_proxy.wire.anthropic import VERSION
 from tests.dialects.chat.case import CASES, Case, error_of
 from tests.dialects.chat.chunks import folded, without_custom

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 
-from claude_proxy.simulator.shape import (
+from claude_proxy.simulator.validators import (
     Anything,
     Boolean,
     Dictionary,
-    Either,
     ListOf,
-    Null,
+    Nullable,
     Object,
     OneOf,
-    Shape,
-    Tagged,
+    TaggedUnion,
     Text,
+    TextOr,
+    Validator,
     integer,
 )
 
@@ -31,43 +31,43 @@ SERVER_TOOLS = (
 )
 
 
-def kind(name: str) -> OneOf:
+def literal(name: str) -> OneOf:
     """The `type` field of an object that has just this type."""
     return OneOf((name,))
 
 
-def block(name: str, required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Object:
-    return Object({"type": kind(name), **required}, optional or {})
+def tagged(name: str, required: Mapping[str, Validator], optional: Mapping[str, Validator] | None = None) -> Object:
+    return Object({"type": literal(name), **required}, optional or {})
 
 
-CACHE_CONTROL = Null(
-    Tagged({"ephemeral": block("ephemeral", {}, {"ttl": OneOf(("5m", "1h"))})}),
+CACHE_CONTROL = Nullable(
+    TaggedUnion({"ephemeral": tagged("ephemeral", {}, {"ttl": OneOf(("5m", "1h"))})}),
 )
-CACHED: Mapping[str, Shape] = {"cache_control": CACHE_CONTROL}
+CACHED: Mapping[str, Validator] = {"cache_control": CACHE_CONTROL}
 
-_CITED: dict[str, Shape] = {"cited_text": TEXT}
-_IN_DOCUMENT: dict[str, Shape] = _CITED | {"document_index": integer(0), "document_title": Null(TEXT)}
-CITATION = Tagged(
+_CITED: dict[str, Validator] = {"cited_text": TEXT}
+_IN_DOCUMENT: dict[str, Validator] = _CITED | {"document_index": integer(0), "document_title": Nullable(TEXT)}
+CITATION = TaggedUnion(
     {
-        "char_location": block(
+        "char_location": tagged(
             "char_location", _IN_DOCUMENT | {"start_char_index": integer(0), "end_char_index": integer(0)}
         ),
-        "page_location": block(
+        "page_location": tagged(
             "page_location", _IN_DOCUMENT | {"start_page_number": integer(1), "end_page_number": integer(1)}
         ),
-        "content_block_location": block(
+        "content_block_location": tagged(
             "content_block_location", _IN_DOCUMENT | {"start_block_index": integer(0), "end_block_index": integer(0)}
         ),
-        "web_search_result_location": block(
+        "web_search_result_location": tagged(
             "web_search_result_location",
-            _CITED | {"url": TEXT, "title": Null(TEXT), "encrypted_index": TEXT},
+            _CITED | {"url": TEXT, "title": Nullable(TEXT), "encrypted_index": TEXT},
         ),
-        "search_result_location": block(
+        "search_result_location": tagged(
             "search_result_location",
             _CITED
             | {
                 "source": TEXT,
-                "title": Null(TEXT),
+                "title": Nullable(TEXT),
                 "search_result_index": integer(0),
                 "start_block_index": integer(0),
                 "end_block_index": integer(0),
@@ -76,115 +76,117 @@ CITATION = Tagged(
     }
 )
 
-TEXT_BLOCK = block("text", {"text": TEXT}, {**CACHED, "citations": Null(ListOf(CITATION))})
-_URL = block("url", {"url": TEXT})
-_FILE = block("file", {"file_id": TEXT})
-IMAGE_BLOCK = block(
+TEXT_BLOCK = tagged("text", {"text": TEXT}, {**CACHED, "citations": Nullable(ListOf(CITATION))})
+_URL = tagged("url", {"url": TEXT})
+_FILE = tagged("file", {"file_id": TEXT})
+IMAGE_BLOCK = tagged(
     "image",
     {
-        "source": Tagged(
+        "source": TaggedUnion(
             {
-                "base64": block("base64", {"media_type": OneOf(IMAGE_TYPES), "data": TEXT}),
+                "base64": tagged("base64", {"media_type": OneOf(IMAGE_TYPES), "data": TEXT}),
                 "url": _URL,
                 "file": _FILE,
             }
         )
     },
-    {**CACHED, "transformations": Null(Object(optional={"oversized_image": OneOf(("downsize", "error"))}))},
+    {**CACHED, "transformations": Nullable(Object(optional={"oversized_image": OneOf(("downsize", "error"))}))},
 )
 CITATIONS_CONFIG = Object(optional={"enabled": Boolean()})
-DOCUMENT_BLOCK = block(
+DOCUMENT_BLOCK = tagged(
     "document",
     {
-        "source": Tagged(
+        "source": TaggedUnion(
             {
-                "base64": block("base64", {"media_type": kind("application/pdf"), "data": TEXT}),
-                "text": block("text", {"media_type": kind("text/plain"), "data": TEXT}),
-                "content": block(
-                    "content", {"content": Either(ListOf(Tagged({"text": TEXT_BLOCK, "image": IMAGE_BLOCK})))}
+                "base64": tagged("base64", {"media_type": literal("application/pdf"), "data": TEXT}),
+                "text": tagged("text", {"media_type": literal("text/plain"), "data": TEXT}),
+                "content": tagged(
+                    "content", {"content": TextOr(ListOf(TaggedUnion({"text": TEXT_BLOCK, "image": IMAGE_BLOCK})))}
                 ),
                 "url": _URL,
                 "file": _FILE,
             }
         )
     },
-    {**CACHED, "title": Null(TEXT), "context": Null(TEXT), "citations": Null(CITATIONS_CONFIG)},
+    {**CACHED, "title": Nullable(TEXT), "context": Nullable(TEXT), "citations": Nullable(CITATIONS_CONFIG)},
 )
-SEARCH_RESULT_BLOCK = block(
+SEARCH_RESULT_BLOCK = tagged(
     "search_result",
-    {"source": TEXT, "title": TEXT, "content": ListOf(Tagged({"text": TEXT_BLOCK}))},
+    {"source": TEXT, "title": TEXT, "content": ListOf(TaggedUnion({"text": TEXT_BLOCK}))},
     {**CACHED, "citations": CITATIONS_CONFIG},
 )
 
-CALLER = Tagged(
+CALLER = TaggedUnion(
     {
-        "direct": block("direct", {}),
-        "code_execution_20250825": block("code_execution_20250825", {"tool_id": ID}),
-        "code_execution_20260120": block("code_execution_20260120", {"tool_id": ID}),
+        "direct": tagged("direct", {}),
+        "code_execution_20250825": tagged("code_execution_20250825", {"tool_id": ID}),
+        "code_execution_20260120": tagged("code_execution_20260120", {"tool_id": ID}),
     }
 )
-TOOL_USE_BLOCK = block(
+TOOL_USE_BLOCK = tagged(
     "tool_use",
     {"id": ID, "name": Text(shortest=1, longest=200), "input": Dictionary()},
-    {**CACHED, "caller": CALLER, "toolset_name": Null(TEXT)},
+    {**CACHED, "caller": CALLER, "toolset_name": Nullable(TEXT)},
 )
-TOOL_RESULT_BLOCK = block(
+TOOL_RESULT_BLOCK = tagged(
     "tool_result",
     {"tool_use_id": ID},
     {
         **CACHED,
-        "content": Either(
+        "content": TextOr(
             ListOf(
-                Tagged(
+                TaggedUnion(
                     {
                         "text": TEXT_BLOCK,
                         "image": IMAGE_BLOCK,
                         "document": DOCUMENT_BLOCK,
                         "search_result": SEARCH_RESULT_BLOCK,
-                        "tool_reference": block("tool_reference", {"tool_name": TEXT}, CACHED),
-                        "browser_state": block(
+                        "tool_reference": tagged("tool_reference", {"tool_name": TEXT}, CACHED),
+                        "browser_state": tagged(
                             "browser_state",
                             {"tabs": ListOf(Dictionary())},
-                            {**CACHED, "state_changes": Null(ListOf(Dictionary()))},
+                            {**CACHED, "state_changes": Nullable(ListOf(Dictionary()))},
                         ),
                     }
                 )
             )
         ),
         "is_error": Boolean(),
-        "toolset_name": Null(TEXT),
+        "toolset_name": Nullable(TEXT),
     },
 )
 
 
-def _server_result(name: str, content: Shape, **extra: Shape) -> Object:
-    return block(name, {"tool_use_id": ID, "content": content}, {**CACHED, **extra})
+def _server_result(name: str, content: Validator, **extra: Validator) -> Object:
+    return tagged(name, {"tool_use_id": ID, "content": content}, {**CACHED, **extra})
 
 
 # What server tools found travels back as it came; only its outer shape is looked at.
 _CARRIED = Dictionary()
-_FOUND = block("web_search_result", {"url": TEXT, "title": TEXT, "encrypted_content": TEXT}, {"page_age": Null(TEXT)})
+_FOUND = tagged(
+    "web_search_result", {"url": TEXT, "title": TEXT, "encrypted_content": TEXT}, {"page_age": Nullable(TEXT)}
+)
 
 
 class _SearchContent:
     """Results, or the one error that came instead of them."""
 
-    _found = ListOf(Tagged({"web_search_result": _FOUND}, silent=True))
+    _found = ListOf(TaggedUnion({"web_search_result": _FOUND}, hide_tag=True))
 
-    def check(self, value: object, at: str, betas: frozenset[str]) -> None:
-        (_CARRIED if isinstance(value, dict) else self._found).check(value, at, betas)
+    def check(self, value: object, param: str, betas: frozenset[str]) -> None:
+        (_CARRIED if isinstance(value, dict) else self._found).check(value, param, betas)
 
 
-BLOCKS: Mapping[str, Shape] = {
+BLOCKS: Mapping[str, Validator] = {
     "text": TEXT_BLOCK,
     "image": IMAGE_BLOCK,
     "document": DOCUMENT_BLOCK,
     "search_result": SEARCH_RESULT_BLOCK,
-    "thinking": block("thinking", {"signature": TEXT, "thinking": TEXT}),
-    "redacted_thinking": block("redacted_thinking", {"data": TEXT}),
+    "thinking": tagged("thinking", {"signature": TEXT, "thinking": TEXT}),
+    "redacted_thinking": tagged("redacted_thinking", {"data": TEXT}),
     "tool_use": TOOL_USE_BLOCK,
     "tool_result": TOOL_RESULT_BLOCK,
-    "server_tool_use": block(
+    "server_tool_use": tagged(
         "server_tool_use",
         {"id": ID, "name": OneOf(SERVER_TOOLS), "input": Dictionary()},
         {**CACHED, "caller": CALLER},
@@ -195,31 +197,33 @@ BLOCKS: Mapping[str, Shape] = {
     "bash_code_execution_tool_result": _server_result("bash_code_execution_tool_result", _CARRIED),
     "text_editor_code_execution_tool_result": _server_result("text_editor_code_execution_tool_result", _CARRIED),
     "tool_search_tool_result": _server_result("tool_search_tool_result", _CARRIED),
-    "container_upload": block("container_upload", {"file_id": TEXT}, CACHED),
+    "container_upload": tagged("container_upload", {"file_id": TEXT}, CACHED),
     # betas
     "advisor_tool_result": _server_result("advisor_tool_result", _CARRIED),
-    "mcp_tool_use": block("mcp_tool_use", {"id": ID, "name": TEXT, "server_name": TEXT, "input": Dictionary()}, CACHED),
-    "mcp_tool_result": block(
+    "mcp_tool_use": tagged(
+        "mcp_tool_use", {"id": ID, "name": TEXT, "server_name": TEXT, "input": Dictionary()}, CACHED
+    ),
+    "mcp_tool_result": tagged(
         "mcp_tool_result",
         {"tool_use_id": ID},
-        {**CACHED, "content": Either(ListOf(Tagged({"text": TEXT_BLOCK}))), "is_error": Boolean()},
+        {**CACHED, "content": TextOr(ListOf(TaggedUnion({"text": TEXT_BLOCK}))), "is_error": Boolean()},
     ),
     "mcp_tool_listing": Dictionary(),
-    "compaction": block(
+    "compaction": tagged(
         "compaction",
         {},
         {
             **CACHED,
-            "content": Null(TEXT),
-            "encrypted_content": Null(TEXT),
-            "signature": Null(TEXT),
-            "tool_changes": Null(ListOf(Dictionary())),
+            "content": Nullable(TEXT),
+            "encrypted_content": Nullable(TEXT),
+            "signature": Nullable(TEXT),
+            "tool_changes": Nullable(ListOf(Dictionary())),
         },
     ),
-    "fallback": block("fallback", {"from": Dictionary(), "to": Dictionary()}, {"trigger": Anything()}),
+    "fallback": tagged("fallback", {"from": Dictionary(), "to": Dictionary()}, {"trigger": Anything()}),
 }
 _MCP = ("mcp-client-2025-04-04", "mcp-client-2025-11-20", "mcp-client-2026-09-15")
-BLOCK = Tagged(
+BLOCK = TaggedUnion(
     BLOCKS,
     betas={
         "advisor_tool_result": ("advisor-tool-2026-03-01",),
@@ -230,4 +234,4 @@ BLOCK = Tagged(
         "fallback": ("server-side-fallback-2026-06-01", "server-side-fallback-2026-07-01"),
     },
 )
-CONTENT = Either(ListOf(BLOCK))
+CONTENT = TextOr(ListOf(BLOCK))

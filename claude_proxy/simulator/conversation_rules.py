@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from claude_proxy.simulator.apierror import invalid
-from claude_proxy.simulator.conversation import Block, Request, blocks, is_server_result, walk
-from claude_proxy.simulator.door import NEWER_VERSION
+from claude_proxy.simulator.api_error import invalid
+from claude_proxy.simulator.api_headers import NEWER_VERSION
+from claude_proxy.simulator.valid_request import Block, Request, blocks, is_server_result, iter_blocks
 
 _ONLY_ASSISTANT = frozenset({"tool_use", "server_tool_use", "thinking", "redacted_thinking"})
 _ONLY_USER = frozenset({"tool_result", "image", "search_result", "container_upload"})
 
-Place = tuple[int, int, Block]  # message, place in its content, block
+LocatedBlock = tuple[int, int, Block]  # message, place in its content, block
 
 
 def check(request: Request, version: str) -> None:
@@ -54,7 +54,7 @@ def _no_empty_text(content: list[Block], where: str) -> None:
 
 def _roles(request: Request, version: str) -> None:
     newer = version == NEWER_VERSION
-    for number, place, block in walk(request.messages):
+    for number, index, block in iter_blocks(request.messages):
         kind, role = block["type"], request.messages[number]["role"]
         assistants = kind in _ONLY_ASSISTANT or is_server_result(block)
         if role == "user" and assistants:
@@ -62,14 +62,14 @@ def _roles(request: Request, version: str) -> None:
         if role == "assistant" and (kind in _ONLY_USER or (newer and kind == "document")):
             raise invalid(f"messages.{number}: `{kind}` blocks can only be in `user` messages")
         if newer and role == "user" and kind in {"text", "search_result"}:
-            _no_citations(block, f"messages.{number}.content.{place}")
+            _no_citations(block, f"messages.{number}.content.{index}")
 
 
-def _no_citations(block: Block, at: str) -> None:
+def _no_citations(block: Block, param: str) -> None:
     """The newer version takes cited text back from the assistant only. (The sentence is ours.)"""
     inner = block["content"] if block["type"] == "search_result" else [block]
     if any(text.get("citations") for text in inner):
-        raise invalid(f"{at}.{block['type']}.citations: Citations are not permitted in user messages")
+        raise invalid(f"{param}.{block['type']}.citations: Citations are not permitted in user messages")
 
 
 def _system_messages(request: Request) -> None:
@@ -91,17 +91,17 @@ def _system_messages(request: Request) -> None:
 
 def _unique_ids(request: Request) -> None:
     seen: set[str] = set()
-    for number, place, block in walk(request.messages):
+    for number, index, block in iter_blocks(request.messages):
         if block["type"] not in {"tool_use", "server_tool_use", "mcp_tool_use"}:
             continue
         if block["id"] in seen:
-            raise invalid(f"messages.{number}.content.{place}: `tool_use` ids must be unique")
+            raise invalid(f"messages.{number}.content.{index}: `tool_use` ids must be unique")
         seen.add(block["id"])
 
 
-def turns(request: Request) -> Iterator[tuple[str, list[Place]]]:
+def turns(request: Request) -> Iterator[tuple[str, list[LocatedBlock]]]:
     """The conversation with neighbouring messages of one role as one turn, the way the API reads it."""
-    role, content = "", list[Place]()
+    role, content = "", list[LocatedBlock]()
     for number, message in enumerate(request.messages):
         if message["role"] == "system":
             continue
@@ -109,7 +109,7 @@ def turns(request: Request) -> Iterator[tuple[str, list[Place]]]:
             yield role, content
             content = []
         role = message["role"]
-        content.extend((number, place, block) for place, block in enumerate(blocks(message)))
+        content.extend((number, index, block) for index, block in enumerate(blocks(message)))
     yield role, content
 
 
@@ -119,40 +119,40 @@ def _tool_results(request: Request) -> None:
     only_results = False
     for role, content in turns(request):
         if role == "user":
-            _answered(open_calls, content, only_results=only_results)
+            _check_results(open_calls, content, only_results=only_results)
             open_calls = {}
             continue
         open_calls = {block["id"]: number for number, _, block in content if block["type"] == "tool_use"}
-        only_results = bool(open_calls) and bool(_unfinished([block for _, _, block in content]))
-    _nothing_open(open_calls)
+        only_results = bool(open_calls) and bool(_open_server_calls([block for _, _, block in content]))
+    _require_no_open_calls(open_calls)
 
 
-def _answered(open_calls: dict[str, int], content: list[Place], *, only_results: bool) -> None:
+def _check_results(open_calls: dict[str, int], content: list[LocatedBlock], *, only_results: bool) -> None:
     answered: set[str] = set()
     leading = True
-    for number, place, block in content:
+    for number, index, block in content:
         if block["type"] != "tool_result":
             leading = False
             continue
-        at, id_ = f"messages.{number}.content.{place}", block["tool_use_id"]
+        param, id_ = f"messages.{number}.content.{index}", block["tool_use_id"]
         if id_ in answered:
             what = "each tool_use must have a single result. Found multiple `tool_result` blocks with id"
-            raise invalid(f"{at}: {what}: {id_}")
+            raise invalid(f"{param}: {what}: {id_}")
         if id_ not in open_calls:
             raise invalid(
-                f"{at}: unexpected `tool_use_id` found in `tool_result` blocks: {id_}. Each `tool_result` block must "
-                "have a corresponding `tool_use` block in the previous message."
+                f"{param}: unexpected `tool_use_id` found in `tool_result` blocks: {id_}. Each `tool_result` block "
+                "must have a corresponding `tool_use` block in the previous message."
             )
         if leading:
             answered.add(id_)
-    _nothing_open({id_: number for id_, number in open_calls.items() if id_ not in answered})
+    _require_no_open_calls({id_: number for id_, number in open_calls.items() if id_ not in answered})
     if only_results and not leading:
         raise invalid(
             f"messages.{content[0][0]}: only `tool_result` blocks may follow a turn with an unanswered server tool use"
         )
 
 
-def _nothing_open(open_calls: dict[str, int]) -> None:
+def _require_no_open_calls(open_calls: dict[str, int]) -> None:
     if open_calls:
         number = min(open_calls.values())
         raise invalid(
@@ -162,7 +162,7 @@ def _nothing_open(open_calls: dict[str, int]) -> None:
         )
 
 
-def _unfinished(content: list[Block]) -> dict[str, Block]:
+def _open_server_calls(content: list[Block]) -> dict[str, Block]:
     """The server tool uses in `content` that have no result there, by their ids."""
     found = {block["id"]: block for block in content if block["type"] == "server_tool_use"}
     for block in content:
@@ -176,24 +176,24 @@ def _server_results(request: Request) -> None:
     used: set[str] = set()
     rows = list(turns(request))
     for turn, (role, content) in enumerate(rows):
-        for number, place, block in content:
+        for number, index, block in content:
             if block["type"] in {"server_tool_use", "mcp_tool_use"}:
                 used.add(block["id"])
             elif is_server_result(block) and block["tool_use_id"] not in used:
                 kind = block["type"]
                 raise invalid(
-                    f"messages.{number}.content.{place}: unexpected `tool_use_id` found in `{kind}` blocks: "
+                    f"messages.{number}.content.{index}: unexpected `tool_use_id` found in `{kind}` blocks: "
                     f"{block['tool_use_id']}. Each `{kind}` block must have a corresponding `server_tool_use` block "
                     "before it."
                 )
         calls = any(block["type"] == "tool_use" for _, _, block in content)
         paused = turn == len(rows) - 1 or calls
         if role == "assistant" and not paused:
-            _all_finished(content)
+            _require_server_results(content)
 
 
-def _all_finished(content: list[Place]) -> None:
-    for id_, block in _unfinished([block for _, _, block in content]).items():
+def _require_server_results(content: list[LocatedBlock]) -> None:
+    for id_, block in _open_server_calls([block for _, _, block in content]).items():
         name = block["name"]
         raise invalid(
             f"messages.{content[0][0]}: `{name}` tool use with id `{id_}` was found without a corresponding "

@@ -6,12 +6,12 @@ import random
 import msgspec
 import pytest
 
-from claude_proxy.simulator.apierror import ApiError
-from claude_proxy.simulator.caching import PromptCache
-from claude_proxy.simulator.door import BETAS, VERSIONS
-from claude_proxy.simulator.play import compose
-from claude_proxy.simulator.stream import events, message
-from claude_proxy.simulator.validate import messages_request
+from claude_proxy.simulator.api_error import ApiError
+from claude_proxy.simulator.api_headers import BETAS, VERSIONS
+from claude_proxy.simulator.message_events import events, message
+from claude_proxy.simulator.prompt_cache import PromptCache
+from claude_proxy.simulator.request_validation import messages_request
+from claude_proxy.simulator.responder import compose
 
 MARK = {"type": "ephemeral"}
 SCHEMA = {

@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from claude_proxy.simulator.models import EFFORTS, MODELS
-from claude_proxy.simulator.play import compose
+from claude_proxy.simulator.model_table import EFFORTS, MODELS
+from claude_proxy.simulator.responder import compose
 
 HI = {"role": "user", "content": "Hi"}
 TOOLS = [{"name": "t", "input_schema": {"type": "object"}}]

@@ -2,29 +2,29 @@
 
 from collections.abc import Iterator
 
-from claude_proxy.simulator.apierror import invalid
-from claude_proxy.simulator.conversation import Block, Request, blocks
+from claude_proxy.simulator.api_error import invalid
+from claude_proxy.simulator.valid_request import Block, Request, blocks
 
 _MAX = 4
 _ORDER = "Note that blocks are processed in the following order: `tools`, `system`, `messages`."
 
 
 def check(request: Request) -> None:
-    marked = [(at, block) for at, block in _cacheable(request) if block.get("cache_control")]
-    for at, block in marked:
+    marked = [(param, block) for param, block in _cacheable(request) if block.get("cache_control")]
+    for param, block in marked:
         if block.get("type") == "text" and not block["text"]:
-            raise invalid(f"{at}.cache_control: cache_control cannot be set for empty text blocks")
+            raise invalid(f"{param}.cache_control: cache_control cannot be set for empty text blocks")
     automatic = request.body.get("cache_control")
     number = len(marked) + (1 if automatic else 0)
     if number > _MAX:
         raise invalid(f"A maximum of {_MAX} blocks with cache_control may be provided. Found {number}.")
     short = False
-    for at, block in marked:
+    for param, block in marked:
         if _ttl(block) == "5m":
             short = True
         elif short:
             what = "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block"
-            raise invalid(f"{at}.cache_control.ttl: {what}. {_ORDER}")
+            raise invalid(f"{param}.cache_control.ttl: {what}. {_ORDER}")
     if automatic:
         _automatic(request, automatic.get("ttl", "5m"))
 
@@ -48,9 +48,9 @@ def _cacheable(request: Request) -> Iterator[tuple[str, Block]]:
     for number, block in enumerate(blocks({"content": request.body.get("system")})):
         yield f"system.{number}", block
     for number, message in enumerate(request.messages):
-        for place, block in enumerate(blocks(message)):
-            at = f"messages.{number}.content.{place}"
+        for index, block in enumerate(blocks(message)):
+            param = f"messages.{number}.content.{index}"
             if block["type"] == "tool_result":
                 for inner_place, inner in enumerate(blocks(block)):
-                    yield f"{at}.content.{inner_place}", inner
-            yield at, block
+                    yield f"{param}.content.{inner_place}", inner
+            yield param, block

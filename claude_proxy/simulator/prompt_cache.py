@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from claude_proxy.simulator.conversation import Request, blocks
 from claude_proxy.simulator.tokens import count_block, count_value
+from claude_proxy.simulator.valid_request import Request, blocks
 
 _LOOK_BACK = 20  # blocks: the API's own bound
 _BOUND = 4096  # prefixes remembered
@@ -56,7 +56,7 @@ class PromptCache:
         total = sum(segment.tokens for segment in row)
         marked = [n for n, segment in enumerate(row) if segment.ttl]
         ends = [n for n in marked if _tokens(row, n) >= request.model.cacheable]
-        read_to = self._longest(row, ends)
+        read_to = self._cached_until(row, ends)
         read = _tokens(row, read_to)
         written = {"5m": 0, "1h": 0}
         start = read
@@ -67,11 +67,11 @@ class PromptCache:
             self._remember(row[end].prefix)
         return InputUsage(total - start, read, written["5m"], written["1h"])
 
-    def _longest(self, row: list[Segment], ends: list[int]) -> int:
+    def _cached_until(self, row: list[Segment], ends: list[int]) -> int:
         for end in reversed(ends):
-            for place in range(end, max(end - _LOOK_BACK, 0) - 1, -1):
-                if row[place].prefix in self._seen:
-                    return place
+            for index in range(end, max(end - _LOOK_BACK, 0) - 1, -1):
+                if row[index].prefix in self._seen:
+                    return index
         return -1
 
     def _remember(self, prefix: bytes) -> None:
@@ -81,8 +81,8 @@ class PromptCache:
             self._seen.popitem(last=False)
 
 
-def _tokens(row: list[Segment], place: int) -> int:
-    return sum(segment.tokens for segment in row[: place + 1])
+def _tokens(row: list[Segment], index: int) -> int:
+    return sum(segment.tokens for segment in row[: index + 1])
 
 
 def input_tokens(request: Request) -> int:
@@ -105,13 +105,13 @@ def _segments(request: Request) -> Iterator[Segment]:
 
     def segment(value: dict[str, Any], tokens: int) -> Segment:
         mark = value.get("cache_control")
-        bare = {key: item for key, item in value.items() if key != "cache_control"}
-        running.update(msgspec.json.encode(bare, order="deterministic"))
+        plain = {key: item for key, item in value.items() if key != "cache_control"}
+        running.update(msgspec.json.encode(plain, order="deterministic"))
         return Segment(running.digest(), tokens, mark.get("ttl", "5m") if mark else None)
 
     for tool in request.tools:
-        bare = {key: value for key, value in tool.items() if key != "cache_control"}
-        yield segment(tool, count_value(bare))
+        plain = {key: value for key, value in tool.items() if key != "cache_control"}
+        yield segment(tool, count_value(plain))
     for block in blocks({"content": body.get("system")}):
         yield segment(block, count_block(block))
     # What decides how the messages are read is part of their key, and not of the tools' and the system's.

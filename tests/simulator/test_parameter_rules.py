@@ -1,6 +1,6 @@
 import pytest
 
-from claude_proxy.simulator.models import MODELS
+from claude_proxy.simulator.model_table import MODELS
 
 DOCS = "Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
 THINKING = {"type": "adaptive"}

@@ -2,81 +2,83 @@
 
 from collections.abc import Mapping
 
-from claude_proxy.simulator.blocks import CACHED, CITATIONS_CONFIG, TEXT, block, kind
-from claude_proxy.simulator.shape import (
+from claude_proxy.simulator.block_validators import CACHED, CITATIONS_CONFIG, TEXT, literal, tagged
+from claude_proxy.simulator.validators import (
     Boolean,
     Dictionary,
     ListOf,
-    Null,
+    Nullable,
     Object,
     OneOf,
-    Shape,
-    Tagged,
+    TaggedUnion,
     Text,
+    Validator,
     integer,
 )
 
 _CALLERS = ListOf(OneOf(("direct", "code_execution_20250825", "code_execution_20260120", "code_execution_20260521")))
-_COMMON: Mapping[str, Shape] = {
+_COMMON: Mapping[str, Validator] = {
     **CACHED,
     "allowed_callers": _CALLERS,
     "defer_loading": Boolean(),
     "strict": Boolean(),
 }
-_CLIENT: Mapping[str, Shape] = {**_COMMON, "input_examples": ListOf(Dictionary())}
+_CLIENT: Mapping[str, Validator] = {**_COMMON, "input_examples": ListOf(Dictionary())}
 
 CUSTOM = Object(
     {"name": Text(pattern="^[a-zA-Z0-9_-]{1,128}$"), "input_schema": Dictionary()},
     {
         **_CLIENT,
-        "type": Null(kind("custom")),
+        "type": Nullable(literal("custom")),
         "description": TEXT,
-        "eager_input_streaming": Null(Boolean()),
+        "eager_input_streaming": Nullable(Boolean()),
     },
 )
 
-_DOMAINS = Null(ListOf(TEXT))
-_USES = Null(integer(1))
-_SEARCH: Mapping[str, Shape] = {
+_DOMAINS = Nullable(ListOf(TEXT))
+_USES = Nullable(integer(1))
+_SEARCH: Mapping[str, Validator] = {
     **_COMMON,
     "allowed_domains": _DOMAINS,
     "blocked_domains": _DOMAINS,
     "max_uses": _USES,
-    "user_location": Null(
-        block("approximate", {}, dict.fromkeys(("city", "country", "region", "timezone"), Null(TEXT)))
+    "user_location": Nullable(
+        tagged("approximate", {}, dict.fromkeys(("city", "country", "region", "timezone"), Nullable(TEXT)))
     ),
 }
-_FETCH: Mapping[str, Shape] = {
+_FETCH: Mapping[str, Validator] = {
     **_COMMON,
     "allowed_domains": _DOMAINS,
     "blocked_domains": _DOMAINS,
     "max_uses": _USES,
-    "citations": Null(CITATIONS_CONFIG),
-    "max_content_tokens": Null(integer(1)),
-    "url_sources": Null(Dictionary()),
+    "citations": Nullable(CITATIONS_CONFIG),
+    "max_content_tokens": Nullable(integer(1)),
+    "url_sources": Nullable(Dictionary()),
 }
-_INCLUSION: Mapping[str, Shape] = {"response_inclusion": OneOf(("full", "excluded"))}
-_SCREEN: Mapping[str, Shape] = {
+_INCLUSION: Mapping[str, Validator] = {"response_inclusion": OneOf(("full", "excluded"))}
+_SCREEN: Mapping[str, Validator] = {
     "display_height_px": integer(1),
     "display_width_px": integer(1),
 }
-_COMPUTER: Mapping[str, Shape] = {**_CLIENT, "display_number": Null(integer(0))}
-_TOOLSET: Mapping[str, Shape] = {**CACHED, "configs": Null(Dictionary())}
+_COMPUTER: Mapping[str, Validator] = {**_CLIENT, "display_number": Nullable(integer(0))}
+_TOOLSET: Mapping[str, Validator] = {**CACHED, "configs": Nullable(Dictionary())}
 
 
-def _tool(type_: str, name: str, optional: Mapping[str, Shape], required: Mapping[str, Shape] | None = None) -> Object:
+def _tool(
+    type_: str, name: str, optional: Mapping[str, Validator], required: Mapping[str, Validator] | None = None
+) -> Object:
     """A tool whose name is fixed."""
-    return Object({"type": kind(type_), "name": kind(name), **(required or {})}, optional)
+    return Object({"type": literal(type_), "name": literal(name), **(required or {})}, optional)
 
 
-TOOLS: Mapping[str, Shape] = {
+TOOLS: Mapping[str, Validator] = {
     "custom": CUSTOM,
     "bash_20250124": _tool("bash_20250124", "bash", _CLIENT),
     "memory_20250818": _tool("memory_20250818", "memory", _CLIENT),
     "text_editor_20250124": _tool("text_editor_20250124", "str_replace_editor", _CLIENT),
     "text_editor_20250429": _tool("text_editor_20250429", "str_replace_based_edit_tool", _CLIENT),
     "text_editor_20250728": _tool(
-        "text_editor_20250728", "str_replace_based_edit_tool", {**_CLIENT, "max_characters": Null(integer(1))}
+        "text_editor_20250728", "str_replace_based_edit_tool", {**_CLIENT, "max_characters": Nullable(integer(1))}
     ),
     **{
         name: _tool(name, "code_execution", _COMMON)
@@ -99,8 +101,8 @@ TOOLS: Mapping[str, Shape] = {
     "web_fetch_20260209": _tool("web_fetch_20260209", "web_fetch", _FETCH),
     "web_fetch_20260309": _tool("web_fetch_20260309", "web_fetch", {**_FETCH, "use_cache": Boolean()}),
     "web_fetch_20260318": _tool("web_fetch_20260318", "web_fetch", {**_FETCH, **_INCLUSION, "use_cache": Boolean()}),
-    "browser_toolset_20260801": block("browser_toolset_20260801", {}, _TOOLSET),
-    "computer_toolset_20260801": block("computer_toolset_20260801", {}, _TOOLSET),
+    "browser_toolset_20260801": tagged("browser_toolset_20260801", {}, _TOOLSET),
+    "computer_toolset_20260801": tagged("computer_toolset_20260801", {}, _TOOLSET),
     # betas
     "bash_20241022": _tool("bash_20241022", "bash", _CLIENT),
     "text_editor_20241022": _tool("text_editor_20241022", "str_replace_editor", _CLIENT),
@@ -110,21 +112,21 @@ TOOLS: Mapping[str, Shape] = {
     "advisor_20260301": _tool(
         "advisor_20260301",
         "advisor",
-        {**_COMMON, "caching": Null(Dictionary()), "max_tokens": Null(integer(1)), "max_uses": _USES},
+        {**_COMMON, "caching": Nullable(Dictionary()), "max_tokens": Nullable(integer(1)), "max_uses": _USES},
         {"model": TEXT},
     ),
-    "mcp_toolset": block(
+    "mcp_toolset": tagged(
         "mcp_toolset",
         {"mcp_server_name": TEXT},
         {
             **CACHED,
-            "configs": Null(Dictionary(Dictionary())),
+            "configs": Nullable(Dictionary(Dictionary())),
             "default_config": Dictionary(),
-            "tools": Null(ListOf(Dictionary())),
+            "tools": Nullable(ListOf(Dictionary())),
         },
     ),
 }
-TOOL = Tagged(
+TOOL = TaggedUnion(
     TOOLS,
     default="custom",
     betas={
@@ -137,12 +139,12 @@ TOOL = Tagged(
         "mcp_toolset": ("mcp-client-2025-11-20", "mcp-client-2026-09-15"),
     },
 )
-_PARALLEL: Mapping[str, Shape] = {"disable_parallel_tool_use": Boolean()}
-TOOL_CHOICE = Tagged(
+_PARALLEL: Mapping[str, Validator] = {"disable_parallel_tool_use": Boolean()}
+TOOL_CHOICE = TaggedUnion(
     {
-        "auto": block("auto", {}, _PARALLEL),
-        "any": block("any", {}, _PARALLEL),
-        "tool": block("tool", {"name": TEXT}, _PARALLEL),
-        "none": block("none", {}),
+        "auto": tagged("auto", {}, _PARALLEL),
+        "any": tagged("any", {}, _PARALLEL),
+        "tool": tagged("tool", {"name": TEXT}, _PARALLEL),
+        "none": tagged("none", {}),
     }
 )

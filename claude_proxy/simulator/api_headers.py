@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from claude_proxy.simulator.apierror import ApiError, invalid
+from claude_proxy.simulator.api_error import ApiError, invalid
 from claude_proxy.wire.anthropic import OAUTH_BETA, VERSION
 
 NEWER_VERSION = "2026-10-21"  # refuses sampling parameters, and two more things, on every model
@@ -54,46 +54,46 @@ def authenticate(headers: Mapping[str, str], accepted: str | None) -> None:
         key = headers["x-api-key"].strip()
         if not key:
             raise ApiError(401, "x-api-key header is required")
-        if key.startswith("sk-ant-oat") or not _is(key, accepted):
+        if key.startswith("sk-ant-oat") or not _matches(key, accepted):
             raise ApiError(401, "invalid x-api-key")
         return
     token = _bearer(headers)
     if not token:
         raise ApiError(401, "x-api-key header is required")
-    if is_oauth(headers) and OAUTH_BETA not in betas(headers):
+    if is_oauth(headers) and OAUTH_BETA not in requested_betas(headers):
         raise ApiError(401, "OAuth authentication is currently not supported.")
-    if not _is(token, accepted):
+    if not _matches(token, accepted):
         raise ApiError(401, "Invalid bearer token")
 
 
-def _is(given: str, accepted: str | None) -> bool:
+def _matches(given: str, accepted: str | None) -> bool:
     return accepted is None or hmac.compare_digest(given.encode(), accepted.encode())
 
 
-def version(headers: Mapping[str, str]) -> str:
+def api_version(headers: Mapping[str, str]) -> str:
     """The API version asked for. Raises a 400 if there is none or nobody knows it."""
-    asked = headers.get("anthropic-version", "").strip()
-    if not asked:
+    requested = headers.get("anthropic-version", "").strip()
+    if not requested:
         raise invalid("anthropic-version: header is required")
-    if asked not in VERSIONS:
-        raise invalid(f'anthropic-version: "{asked}" is not a valid version')
-    return asked
+    if requested not in VERSIONS:
+        raise invalid(f'anthropic-version: "{requested}" is not a valid version')
+    return requested
 
 
-def betas(headers: Mapping[str, str]) -> frozenset[str]:
+def requested_betas(headers: Mapping[str, str]) -> frozenset[str]:
     return frozenset(name.strip() for name in headers.get("anthropic-beta", "").split(",") if name.strip())
 
 
-def known_betas(headers: Mapping[str, str]) -> frozenset[str]:
+def check_betas(headers: Mapping[str, str]) -> frozenset[str]:
     """The beta features asked for. Raises a 400 that names those nobody knows."""
-    asked = betas(headers)
-    if unknown := sorted(asked - BETAS):
+    requested = requested_betas(headers)
+    if unknown := sorted(requested - BETAS):
         names = ", ".join(f"`{name}`" for name in unknown)
         raise invalid(f"Unexpected value(s) {names} for the `anthropic-beta` header")
-    return asked
+    return requested
 
 
-def demand_json(headers: Mapping[str, str]) -> None:
+def require_json(headers: Mapping[str, str]) -> None:
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise invalid("content-type: Input should be 'application/json'")
 

@@ -2,7 +2,7 @@ import pytest
 from anthropic.types import ModelInfo
 from pydantic import TypeAdapter
 
-from claude_proxy.simulator.models import MODELS, find_model, info, listed
+from claude_proxy.simulator.model_table import MODELS, find_model, info, listed
 
 _INFO = TypeAdapter(ModelInfo)
 

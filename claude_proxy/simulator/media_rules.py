@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from claude_proxy.simulator.apierror import ApiError, invalid
-from claude_proxy.simulator.conversation import Block, Request, blocks
+from claude_proxy.simulator.api_error import ApiError, invalid
+from claude_proxy.simulator.valid_request import Block, Request, blocks
 
 _MAX_BYTES = 10 * 1024 * 1024  # of the base64 text of one image
 _MAX_SIDE = 8000
@@ -25,18 +25,18 @@ _MAGIC = (
 def check(request: Request) -> None:
     images = 0
     sides: dict[str, int] = {}  # the longest side by the image's place
-    for at, place, block in _sources(request.messages):
+    for param, short_param, block in _sources(request.messages):
         source = block["source"]
         if source["type"] == "url" and not source["url"].startswith("https://"):
-            raise invalid(f"{at}.source.url.url: Only HTTPS URLs are supported.")
+            raise invalid(f"{param}.source.url.url: Only HTTPS URLs are supported.")
         if block["type"] == "image":
             images += 1
             if source["type"] == "base64":
-                sides[place] = max(_image_size(source, f"{at}.source.base64"))
-        elif source["type"] == "base64" and not _decoded(source, f"{at}.source.base64").startswith(b"%PDF"):
-            raise invalid(f"{at}.source.base64.data: The PDF specified was not valid.")
+                sides[short_param] = max(_image_size(source, f"{param}.source.base64"))
+        elif source["type"] == "base64" and not _decoded(source, f"{param}.source.base64").startswith(b"%PDF"):
+            raise invalid(f"{param}.source.base64.data: The PDF specified was not valid.")
         elif source["type"] == "text" and not source["data"].strip():
-            raise invalid(f"{at}.source.text.data: Document content must contain non-whitespace text")
+            raise invalid(f"{param}.source.text.data: Document content must contain non-whitespace text")
     bound = _MAX_IMAGES[request.model.context]
     if images > bound:
         raise invalid(f"messages: too many images and documents: {images} + 0 > {bound}")
@@ -44,7 +44,7 @@ def check(request: Request) -> None:
 
 
 def _dimensions(sides: dict[str, int], bound: int) -> None:
-    paths = [place for place, side in sides.items() if side > bound]
+    paths = [short_param for short_param, side in sides.items() if side > bound]
     if paths:
         details = {"error_code": "image_dimensions_too_large", "max_side_length_pixels": bound, "paths": paths}
         what = f"At least one of the image dimensions exceed max allowed size: {bound} pixels"
@@ -54,47 +54,49 @@ def _dimensions(sides: dict[str, int], bound: int) -> None:
 def _sources(messages: list[dict[str, Any]]) -> Iterator[tuple[str, str, Block]]:
     """Every image and document with its place, as a message names it and as `details.paths` does."""
     for number, message in enumerate(messages):
-        for place, block in enumerate(blocks(message)):
-            here = f"messages.{number}.content.{place}"
+        for short_param, block in enumerate(blocks(message)):
+            here = f"messages.{number}.content.{short_param}"
             yield from _inside(block, f"{here}.{block['type']}", here)
 
 
-def _inside(block: Block, at: str, place: str) -> Iterator[tuple[str, str, Block]]:
+def _inside(block: Block, param: str, short_param: str) -> Iterator[tuple[str, str, Block]]:
     if block["type"] in {"image", "document"}:
-        yield at, place, block
+        yield param, short_param, block
     if block["type"] == "document" and isinstance(inner := block["source"].get("content"), list):
         for number, one in enumerate(inner):
-            yield from _inside(one, f"{at}.source.content.content.{number}.{one['type']}", f"{place}.content.{number}")
+            yield from _inside(
+                one, f"{param}.source.content.content.{number}.{one['type']}", f"{short_param}.content.{number}"
+            )
     if block["type"] == "tool_result":
         for number, one in enumerate(blocks(block)):
-            yield from _inside(one, f"{at}.content.{number}.{one['type']}", f"{place}.content.{number}")
+            yield from _inside(one, f"{param}.content.{number}.{one['type']}", f"{short_param}.content.{number}")
 
 
-def _decoded(source: Block, at: str) -> bytes:
+def _decoded(source: Block, param: str) -> bytes:
     try:
         return base64.b64decode(source["data"], validate=True)
     except (binascii.Error, ValueError):
-        raise invalid(f"{at}.data: invalid base64 data") from None
+        raise invalid(f"{param}.data: invalid base64 data") from None
 
 
-def _image_size(source: Block, at: str) -> tuple[int, int]:
+def _image_size(source: Block, param: str) -> tuple[int, int]:
     """Width and height; 0 where the format hides them further inside."""
     size = len(source["data"])
     if size > _MAX_BYTES:
-        raise invalid(f"{at}: image exceeds 10 MB maximum: {size} bytes > {_MAX_BYTES} bytes")
-    data = _decoded(source, at)
+        raise invalid(f"{param}: image exceeds 10 MB maximum: {size} bytes > {_MAX_BYTES} bytes")
+    data = _decoded(source, param)
     found = media_type(data)
     if found is None:
-        raise invalid(f"{at}.data: Could not process image")
+        raise invalid(f"{param}.data: Could not process image")
     if found != source["media_type"]:
         what = f"The image was specified using the {source['media_type']} media type"
-        raise invalid(f"{at}: {what}, but the image appears to be a {found} image")
+        raise invalid(f"{param}: {what}, but the image appears to be a {found} image")
     try:
         if found == "image/png":
             return struct.unpack(">II", data[16:24])
         return struct.unpack("<HH", data[6:10]) if found == "image/gif" else (0, 0)
     except struct.error:
-        raise invalid(f"{at}.data: Could not process image") from None
+        raise invalid(f"{param}.data: Could not process image") from None
 
 
 def media_type(data: bytes) -> str | None:

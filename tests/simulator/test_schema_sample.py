@@ -1,6 +1,6 @@
 import pytest
 
-from claude_proxy.simulator.sample import pointed, sample
+from claude_proxy.simulator.schema_sample import pointed, sample
 
 CITY = {"$defs": {"city": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}}}
 

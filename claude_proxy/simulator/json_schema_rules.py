@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from claude_proxy.simulator.apierror import invalid
-from claude_proxy.simulator.sample import pointed
+from claude_proxy.simulator.api_error import invalid
+from claude_proxy.simulator.schema_sample import pointed
 
 TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
@@ -19,49 +19,49 @@ _BY_TYPE = {
 }
 
 
-def check(schema: dict[str, Any], at: str) -> None:
+def check(schema: dict[str, Any], param: str) -> None:
     """Raises a 400 for the first thing in `schema` that is outside the subset."""
-    _recursion(schema, schema, at, (), set())
-    _check(schema, at)
+    _recursion(schema, schema, param, (), set())
+    _check(schema, param)
 
 
-def _check(schema: Any, at: str) -> None:
+def _check(schema: Any, param: str) -> None:
     if not isinstance(schema, dict):
-        raise invalid(f"{at}: Schema should be an object")
+        raise invalid(f"{param}: Schema should be an object")
     for name in ("oneOf", "not", "if"):
         if name in schema:
-            raise invalid(f"{at}: Schema type '{name}' is not supported")
+            raise invalid(f"{param}: Schema type '{name}' is not supported")
     if isinstance(ref := schema.get("$ref"), str) and not ref.startswith("#"):
-        raise invalid(f"{at}: External schema references are not supported: {ref}")
-    for kind in _types(schema):
-        _keywords(schema, kind, at)
-    for part in _parts(schema):
-        _check(part, at)
+        raise invalid(f"{param}: External schema references are not supported: {ref}")
+    for type_ in _types(schema):
+        _keywords(schema, type_, param)
+    for part in _subschemas(schema):
+        _check(part, param)
 
 
 def _types(schema: dict[str, Any]) -> list[str | None]:
     """The types that `schema` names, or None for a schema that names none."""
-    kinds = schema.get("type")
-    kinds = kinds if isinstance(kinds, list) else [kinds]
-    return ["object"] if kinds == [None] and "properties" in schema else kinds
+    types = schema.get("type")
+    types = types if isinstance(types, list) else [types]
+    return ["object"] if types == [None] and "properties" in schema else types
 
 
-def _keywords(schema: dict[str, Any], kind: str | None, at: str) -> None:
-    if kind is not None and kind not in TYPES:
-        raise invalid(f"{at}: '{kind}' is not a valid type")
-    if kind == "object" and schema.get("additionalProperties") is not False:
-        raise invalid(f"{at}: For 'object' type, 'additionalProperties' must be explicitly set to false")
-    if kind == "array" and schema.get("minItems", 0) not in (0, 1):
-        raise invalid(f"{at}: For 'array' type, 'minItems' values other than 0 or 1 are not supported")
-    if kind == "string" and schema.get("format", "date") not in _FORMATS:
-        raise invalid(f"{at}: For 'string' type, 'format' value '{schema['format']}' is not supported")
+def _keywords(schema: dict[str, Any], type_: str | None, param: str) -> None:
+    if type_ is not None and type_ not in TYPES:
+        raise invalid(f"{param}: '{type_}' is not a valid type")
+    if type_ == "object" and schema.get("additionalProperties") is not False:
+        raise invalid(f"{param}: For 'object' type, 'additionalProperties' must be explicitly set to false")
+    if type_ == "array" and schema.get("minItems", 0) not in (0, 1):
+        raise invalid(f"{param}: For 'array' type, 'minItems' values other than 0 or 1 are not supported")
+    if type_ == "string" and schema.get("format", "date") not in _FORMATS:
+        raise invalid(f"{param}: For 'string' type, 'format' value '{schema['format']}' is not supported")
     allowed = _EVERYWHERE.union(*(_BY_TYPE.get(one or "", frozenset()) for one in _types(schema)))
     for name in schema:
         if name not in allowed:
-            raise invalid(f"{at}: For '{kind or 'any'}' type, property '{name}' is not supported")
+            raise invalid(f"{param}: For '{type_ or 'any'}' type, property '{name}' is not supported")
 
 
-def _parts(schema: dict[str, Any]) -> Iterator[Any]:
+def _subschemas(schema: dict[str, Any]) -> Iterator[Any]:
     """The schemas inside `schema`, one level down."""
     for name in ("properties", "$defs", "definitions"):
         if isinstance(members := schema.get(name), dict):
@@ -73,19 +73,19 @@ def _parts(schema: dict[str, Any]) -> Iterator[Any]:
         yield schema["items"]
 
 
-def _recursion(schema: Any, root: dict[str, Any], at: str, path: tuple[str, ...], done: set[str]) -> None:
+def _recursion(schema: Any, root: dict[str, Any], param: str, path: tuple[str, ...], done: set[str]) -> None:
     """Raises for a schema that contains itself, through whatever references; those in `done` are known to end."""
     if not isinstance(schema, dict):
         return
     ref = schema.get("$ref")
     if isinstance(ref, str) and ref.startswith("#"):
         if ref in path:
-            raise invalid(f"{at}: Circular reference detected in schema definitions: {' -> '.join((*path, ref))}")
+            raise invalid(f"{param}: Circular reference detected in schema definitions: {' -> '.join((*path, ref))}")
         if ref not in done:
-            _recursion(pointed(ref, root), root, at, (*path, ref), done)
+            _recursion(pointed(ref, root), root, param, (*path, ref), done)
             done.add(ref)
-    for part in _parts({name: value for name, value in schema.items() if name not in {"$defs", "definitions"}}):
-        _recursion(part, root, at, path, done)
+    for part in _subschemas({name: value for name, value in schema.items() if name not in {"$defs", "definitions"}}):
+        _recursion(part, root, param, path, done)
 
 
 def optional_parameters(schema: Any) -> int:
@@ -93,7 +93,7 @@ def optional_parameters(schema: Any) -> int:
     if not isinstance(schema, dict):
         return 0
     here = len(set(schema.get("properties") or {}) - set(schema.get("required") or []))
-    return here + sum(map(optional_parameters, _parts(schema)))
+    return here + sum(map(optional_parameters, _subschemas(schema)))
 
 
 def union_parameters(schema: Any) -> int:
@@ -101,4 +101,4 @@ def union_parameters(schema: Any) -> int:
     if not isinstance(schema, dict):
         return 0
     here = isinstance(schema.get("type"), list) or "anyOf" in schema
-    return here + sum(map(union_parameters, _parts(schema)))
+    return here + sum(map(union_parameters, _subschemas(schema)))

@@ -1,4 +1,4 @@
-from claude_proxy.simulator.caching import PromptCache, input_tokens
+from claude_proxy.simulator.prompt_cache import PromptCache, input_tokens
 
 MARK = {"cache_control": {"type": "ephemeral"}}
 LONG = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
@@ -65,7 +65,7 @@ def test_another_model_has_a_cache_of_its_own(asked):
 
 
 def test_only_so_many_prefixes_are_remembered(asked, monkeypatch):
-    monkeypatch.setattr("claude_proxy.simulator.caching._BOUND", 1)
+    monkeypatch.setattr("claude_proxy.simulator.prompt_cache._BOUND", 1)
     cache = PromptCache()
     first, second = (asked(model=MODEL, system=[words(number, **MARK)]).accepted() for number in (599, 699))
     billed(cache, first)

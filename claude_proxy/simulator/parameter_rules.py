@@ -2,11 +2,11 @@
 
 import re
 
-from claude_proxy.simulator import schema
-from claude_proxy.simulator.apierror import invalid
-from claude_proxy.simulator.caching import input_tokens
-from claude_proxy.simulator.conversation import Request, walk
-from claude_proxy.simulator.shapes import SAMPLING
+from claude_proxy.simulator import json_schema_rules
+from claude_proxy.simulator.api_error import invalid
+from claude_proxy.simulator.prompt_cache import input_tokens
+from claude_proxy.simulator.request_validators import SAMPLING
+from claude_proxy.simulator.valid_request import Request, iter_blocks
 
 _DOCS = "Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
@@ -19,10 +19,10 @@ def check(request: Request) -> None:
 
 
 def _max_tokens(request: Request) -> None:
-    asked, bound = request.body.get("max_tokens", 0), request.model.max_tokens
-    if asked > bound:
+    requested, bound = request.body.get("max_tokens", 0), request.model.max_tokens
+    if requested > bound:
         what = f"which is the maximum allowed number of output tokens for {request.model.id}"
-        raise invalid(f"max_tokens: {asked} > {bound}, {what}")
+        raise invalid(f"max_tokens: {requested} > {bound}, {what}")
 
 
 def prompt_length(request: Request) -> None:
@@ -77,8 +77,8 @@ def _format(request: Request) -> None:
     output_format = (request.body.get("output_config") or {}).get("format")
     if output_format is None:
         return
-    schema.check(output_format["schema"], "output_config.format.schema")
-    for _, _, block in walk(request.messages):
+    json_schema_rules.check(output_format["schema"], "output_config.format.schema")
+    for _, _, block in iter_blocks(request.messages):
         if (block.get("citations") or {}) and block["type"] == "document" and block["citations"].get("enabled"):
             raise invalid("output_config.format: Output format is not supported together with citations")
     if request.messages[-1]["role"] == "assistant" and request.model.prefill:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from claude_proxy.simulator.apierror import invalid
-from claude_proxy.simulator.conversation import Block, Request, blocks
-from claude_proxy.simulator.messages import turns
-from claude_proxy.simulator.models import CAPPED_WITHOUT_THINKING
-from claude_proxy.simulator.signatures import THINKING, Prefix, Signed, read, same_model, same_text
+from claude_proxy.simulator.api_error import invalid
+from claude_proxy.simulator.conversation_rules import turns
+from claude_proxy.simulator.model_table import CAPPED_WITHOUT_THINKING
+from claude_proxy.simulator.signatures import THINKING, Prefix, SignedBlock, read_signature, same_model, same_text
+from claude_proxy.simulator.valid_request import Block, Request, blocks
 
 _DOCS = "https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
 _REFUSED = {
@@ -67,10 +67,10 @@ def _starts_with_thinking(request: Request) -> None:
     rows = list(turns(request))
     if len(rows) < 2 or rows[-1][0] != "user" or not any(block["type"] == "tool_result" for *_, block in rows[-1][1]):
         return
-    number, place, first = rows[-2][1][0]
+    number, index, first = rows[-2][1][0]
     if first["type"] not in THINKING:
         raise invalid(
-            f"messages.{number}.content.{place}.type: Expected `thinking` or `redacted_thinking`, but found "
+            f"messages.{number}.content.{index}.type: Expected `thinking` or `redacted_thinking`, but found "
             f"`{first['type']}`. When `thinking` is enabled, a final `assistant` message must start with a thinking "
             "block (preceeding the lastmost set of `tool_use` and `tool_result` blocks). We recommend you include "
             "thinking blocks from previous turns. To avoid this requirement, disable `thinking`. Please consult our "
@@ -88,13 +88,13 @@ def check_blocks(request: Request) -> Request:
     kept: list[dict[str, Any]] = []
     for number, message in enumerate(request.messages):
         content: list[Block] = []
-        for place, block in enumerate(blocks(message)):
-            at = f"messages.{number}.content.{place}"
+        for index, block in enumerate(blocks(message)):
+            param = f"messages.{number}.content.{index}"
             if block["type"] in THINKING:
-                opens = all(one["type"] in THINKING for one in blocks(message)[:place])
-                problem = _problem(request, block, prefix.digest(), opens=opens, latest=number == latest)
-                if problem and not _dropped(request, at, problem):
-                    raise invalid(f"{at}: {problem}")
+                leading = all(one["type"] in THINKING for one in blocks(message)[:index])
+                problem = _problem(request, block, prefix.digest(), leading=leading, latest=number == latest)
+                if problem and not _drop(request, param, problem):
+                    raise invalid(f"{param}: {problem}")
                 if problem:
                     continue
             prefix.feed(message["role"], block)
@@ -105,30 +105,30 @@ def check_blocks(request: Request) -> Request:
     return Request(request.body | {"messages": kept}, request.model, request.digest, request.betas, request.dropped)
 
 
-def _problem(request: Request, block: Block, prefix: bytes, *, opens: bool, latest: bool) -> str | None:
+def _problem(request: Request, block: Block, prefix: bytes, *, leading: bool, latest: bool) -> str | None:
     """What is wrong with a thinking block, if anything is."""
     field = "signature" if block["type"] == "thinking" else "data"
     wrong = f"Invalid `{field}` in `{block['type']}` block"
-    signed = read(block)
+    signed = read_signature(block)
     if signed is None or not same_model(signed, request.model.id):
         return wrong
-    if not _as_it_was(signed, block, opens=opens):
+    if not _is_unchanged(signed, block, leading=leading):
         return _MODIFIED if latest else wrong
     if request.model.binds and signed.prefix != prefix:
         return f"{wrong}. {_BOUND}"
     return None
 
 
-def _as_it_was(signed: Signed, block: Block, *, opens: bool) -> bool:
-    if signed.opens and not opens:
+def _is_unchanged(signed: SignedBlock, block: Block, *, leading: bool) -> bool:
+    if signed.leading and not leading:
         return False
     return block["type"] == "redacted_thinking" or same_text(signed, block["thinking"])
 
 
-def _dropped(request: Request, at: str, problem: str) -> bool:
+def _drop(request: Request, param: str, problem: str) -> bool:
     """Whether a block that is bound elsewhere may be left out instead; it is noted if so."""
     binding = (request.body.get("thinking") or {}).get("block_binding") or {}
     if not problem.endswith(_BOUND) or binding.get("prefix_mismatch_behavior") != "drop_block":
         return False
-    request.dropped.append({"type": "thinking_dropped", "path": at, "reason": "prefix_binding_mismatch"})
+    request.dropped.append({"type": "thinking_dropped", "path": param, "reason": "prefix_binding_mismatch"})
     return True

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from claude_proxy.simulator.answer import Answer, Block, Direction
-from claude_proxy.simulator.apierror import TYPES, ApiError
-from claude_proxy.simulator.caching import InputUsage
-from claude_proxy.simulator.conversation import Request
+from claude_proxy.simulator.api_error import TYPES, ApiError
+from claude_proxy.simulator.composer import Answer, AnswerBlock, StreamAction
+from claude_proxy.simulator.prompt_cache import InputUsage
+from claude_proxy.simulator.valid_request import Request
 
 _STATUSES = {name: status for status, name in sorted(TYPES.items(), reverse=True)}
 
@@ -30,7 +30,7 @@ class Frame:
 class Fault:
     """The stream does not go on: `cut` closes the connection, `stall` goes silent."""
 
-    word: str
+    action: str
 
 
 def usage(answer: Answer, billed: InputUsage, request: Request) -> dict[str, Any]:
@@ -74,9 +74,9 @@ def _transformations(request: Request) -> dict[str, Any]:
     return {"input_transformations": request.dropped} if request.dropped else {}
 
 
-def error_of(direction: Direction) -> ApiError:
+def error_of(action: StreamAction) -> ApiError:
     """The error that `/simulate error TYPE [MESSAGE]` asks for."""
-    name, _, text = direction.text.partition(" ")
+    name, _, text = action.text.partition(" ")
     name = name or "overloaded_error"
     default = "Overloaded" if name == "overloaded_error" else "Internal server error"
     return ApiError(_STATUSES.get(name, 500), text or default, type=name)
@@ -93,11 +93,11 @@ def events(answer: Answer, billed: InputUsage, request: Request, request_id: str
     yield opening
     index = 0
     for step in answer.steps:
-        if isinstance(step, Block):
+        if isinstance(step, AnswerBlock):
             yield from _block(encode, index, step)
             index += 1
             continue
-        match step.word:
+        match step.action:
             case "ping":
                 yield encode({"type": "ping"})
             case "restart":
@@ -115,7 +115,7 @@ def events(answer: Answer, billed: InputUsage, request: Request, request_id: str
     yield encode({"type": "message_stop"})
 
 
-def _block(encode: "_Encoder", index: int, block: Block) -> Iterator[Frame]:
+def _block(encode: "_Encoder", index: int, block: AnswerBlock) -> Iterator[Frame]:
     yield encode({"type": "content_block_start", "index": index, "content_block": block.start})
     if index == 0:
         yield encode({"type": "ping"})

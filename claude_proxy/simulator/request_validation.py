@@ -7,13 +7,20 @@ from typing import Any
 
 import msgspec
 
-from claude_proxy.simulator import breakpoints, media, messages, parameters, thinking, tools
-from claude_proxy.simulator.apierror import ApiError, invalid
-from claude_proxy.simulator.conversation import Request
-from claude_proxy.simulator.door import NEWER_VERSION
-from claude_proxy.simulator.models import find_model
-from claude_proxy.simulator.shape import Object
-from claude_proxy.simulator.shapes import COUNTED, CREATED, CREATED_NEWER
+from claude_proxy.simulator import (
+    cache_control_rules,
+    conversation_rules,
+    media_rules,
+    parameter_rules,
+    thinking_rules,
+    tool_rules,
+)
+from claude_proxy.simulator.api_error import ApiError, invalid
+from claude_proxy.simulator.api_headers import NEWER_VERSION
+from claude_proxy.simulator.model_table import find_model
+from claude_proxy.simulator.request_validators import COUNTED, CREATED, CREATED_NEWER
+from claude_proxy.simulator.valid_request import Request
+from claude_proxy.simulator.validators import Object
 
 # A surrogate that is not half of a pair: JSON's grammar allows it, Unicode has no such character.
 _LONE_SURROGATE = re.compile(
@@ -24,7 +31,7 @@ _LONE_SURROGATE = re.compile(
 def messages_request(body: bytes, version: str, betas: frozenset[str]) -> Request:
     """The request to POST /v1/messages in `body`. Raises the ApiError that the real API would answer with."""
     request = _request(body, CREATED_NEWER if version == NEWER_VERSION else CREATED, version, betas)
-    parameters.prompt_length(request)
+    parameter_rules.prompt_length(request)
     return request
 
 
@@ -33,20 +40,20 @@ def count_request(body: bytes, version: str, betas: frozenset[str]) -> Request:
     return _request(body, COUNTED, version, betas)
 
 
-def _request(body: bytes, shape: Object, version: str, betas: frozenset[str]) -> Request:
+def _request(body: bytes, validator: Object, version: str, betas: frozenset[str]) -> Request:
     value = _decoded(body)
-    shape.check(value, "", betas)
+    validator.check(value, "", betas)
     model = find_model(value["model"])
     if model is None or model.lifecycle == "retired":
         raise ApiError(404, f"model: {value['model']}")
     request = Request(value, model, _digest(value), betas)
-    breakpoints.check(request)
-    messages.check(request, version)
-    tools.check(request)
-    thinking.check(request)
-    parameters.check(request)
-    media.check(request)
-    return thinking.check_blocks(request)
+    cache_control_rules.check(request)
+    conversation_rules.check(request, version)
+    tool_rules.check(request)
+    thinking_rules.check(request)
+    parameter_rules.check(request)
+    media_rules.check(request)
+    return thinking_rules.check_blocks(request)
 
 
 def _digest(value: dict[str, Any]) -> bytes:
@@ -87,7 +94,7 @@ def _reason(body: bytes, exc: Exception) -> str:
     return str(exc)  # what only Python takes for JSON: NaN, Infinity
 
 
-def _position(body: bytes, place: int) -> str:
-    line = body.count(b"\n", 0, place) + 1
-    column = place - body.rfind(b"\n", 0, place)
-    return f"line {line} column {column} (char {place})"
+def _position(body: bytes, pos: int) -> str:
+    line = body.count(b"\n", 0, pos) + 1
+    column = pos - body.rfind(b"\n", 0, pos)
+    return f"line {line} column {column} (char {pos})"

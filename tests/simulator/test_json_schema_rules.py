@@ -1,7 +1,7 @@
 import pytest
 
-from claude_proxy.simulator.apierror import ApiError
-from claude_proxy.simulator.schema import check, optional_parameters, union_parameters
+from claude_proxy.simulator.api_error import ApiError
+from claude_proxy.simulator.json_schema_rules import check, optional_parameters, union_parameters
 
 CLOSED = {"type": "object", "additionalProperties": False}
 

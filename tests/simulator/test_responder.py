@@ -1,7 +1,7 @@
 import pytest
 
-from claude_proxy.simulator.apierror import ApiError
-from claude_proxy.simulator.play import compose
+from claude_proxy.simulator.api_error import ApiError
+from claude_proxy.simulator.responder import compose
 
 TOOLS = [
     {"name": "weather", "input_schema": {"type": "object", "properties": {"city": {}}, "required": ["city"]}},

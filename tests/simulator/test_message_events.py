@@ -7,9 +7,9 @@ import pytest
 from anthropic.types import RawMessageStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
-from claude_proxy.simulator import stream as streams
-from claude_proxy.simulator.caching import PromptCache
-from claude_proxy.simulator.play import compose
+from claude_proxy.simulator import message_events as streams
+from claude_proxy.simulator.prompt_cache import PromptCache
+from claude_proxy.simulator.responder import compose
 
 TOOLS = [
     {"name": "t", "input_schema": {"type": "object", "properties": {"city": {}}, "required": ["city"]}},

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from claude_proxy.simulator.models import Model
+from claude_proxy.simulator.model_table import Model
 
 Block = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Request:
         return self.body.get("tool_choice") or {"type": "auto"}
 
     @property
-    def forced(self) -> bool:
+    def forces_tool(self) -> bool:
         return self.choice["type"] in {"any", "tool"}
 
     @property
@@ -65,12 +65,12 @@ def is_server_result(block: Block) -> bool:
     return str(block["type"]).endswith(SERVER_RESULT)
 
 
-def last_user(messages: list[dict[str, Any]]) -> dict[str, Any]:
+def last_user_message(messages: list[dict[str, Any]]) -> dict[str, Any]:
     """The user message that is being answered."""
     return next(message for message in reversed(messages) if message["role"] == "user")
 
 
-def script_place(messages: list[dict[str, Any]]) -> tuple[str, int]:
+def find_script(messages: list[dict[str, Any]]) -> tuple[str, int]:
     """The text of the last user message that has any, and how many turns the assistant has taken since."""
     turns = 0
     previous = ""
@@ -85,11 +85,11 @@ def script_place(messages: list[dict[str, Any]]) -> tuple[str, int]:
 
 def tool_names(messages: list[dict[str, Any]]) -> dict[str, str]:
     """The tool's name of every tool_use id in the conversation."""
-    return {block["id"]: block["name"] for _, _, block in walk(messages) if block["type"] == "tool_use"}
+    return {block["id"]: block["name"] for _, _, block in iter_blocks(messages) if block["type"] == "tool_use"}
 
 
-def walk(messages: list[dict[str, Any]]) -> Iterator[tuple[int, int, Block]]:
+def iter_blocks(messages: list[dict[str, Any]]) -> Iterator[tuple[int, int, Block]]:
     """Every block with the numbers of its message and its place in it."""
     for number, message in enumerate(messages):
-        for place, block in enumerate(blocks(message)):
-            yield number, place, block
+        for index, block in enumerate(blocks(message)):
+            yield number, index, block

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from claude_proxy.simulator import schema
-from claude_proxy.simulator.apierror import invalid
-from claude_proxy.simulator.conversation import Request, walk
+from claude_proxy.simulator import json_schema_rules
+from claude_proxy.simulator.api_error import invalid
+from claude_proxy.simulator.valid_request import Request, iter_blocks
 
 _MAX_STRICT = 20
 _MAX_OPTIONAL = 24
@@ -25,20 +25,20 @@ def check(request: Request) -> None:
     if len(names) != len(set(names)):
         raise invalid("tools: Tool names must be unique.")
     _strict(request)
-    _present(request)
-    _choice(request, names)
+    _require_definitions(request)
+    _check_choice(request, names)
 
 
-def _input_schema(value: dict[str, Any], at: str) -> None:
+def _input_schema(value: dict[str, Any], param: str) -> None:
     for name in ("oneOf", "allOf", "anyOf"):
         if name in value:
-            raise invalid(f"{at}: input_schema does not support oneOf, allOf, or anyOf at the top level")
+            raise invalid(f"{param}: input_schema does not support oneOf, allOf, or anyOf at the top level")
     if "type" not in value:
-        raise invalid(f"{at}.type: Field required")
+        raise invalid(f"{param}.type: Field required")
     if value["type"] != "object":
-        raise invalid(f"{at}.type: Input should be 'object'")
+        raise invalid(f"{param}.type: Input should be 'object'")
     if not _is_schema(value):
-        raise invalid(f"{at}: {_INVALID}")
+        raise invalid(f"{param}: {_INVALID}")
 
 
 def _is_schema(value: Any) -> bool:
@@ -48,7 +48,7 @@ def _is_schema(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     kinds = value.get("type", "object")
-    if not all(kind in schema.TYPES for kind in (kinds if isinstance(kinds, list) and kinds else [kinds])):
+    if not all(kind in json_schema_rules.TYPES for kind in (kinds if isinstance(kinds, list) and kinds else [kinds])):
         return False
     required = value.get("required", [])
     if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
@@ -68,19 +68,19 @@ def _strict(request: Request) -> None:
         if tool.get("strict") and "input_schema" in tool
     }
     for number, value in strict.items():
-        schema.check(value, f"tools.{number}.custom")
+        json_schema_rules.check(value, f"tools.{number}.custom")
     if len(strict) > _MAX_STRICT:
         raise invalid(
             f"Too many strict tools ({len(strict)}). The maximum number of strict tools supported is {_MAX_STRICT}. "
             "Try reducing the number of tools marked as strict."
         )
-    optional = sum(map(schema.optional_parameters, strict.values()))
+    optional = sum(map(json_schema_rules.optional_parameters, strict.values()))
     if optional > _MAX_OPTIONAL:
         raise invalid(
             f"Schemas contains too many optional parameters ({optional}), which would make grammar compilation "
             f"inefficient. Reduce the number of optional parameters in your tool schemas (limit: {_MAX_OPTIONAL})."
         )
-    unions = sum(map(schema.union_parameters, strict.values()))
+    unions = sum(map(json_schema_rules.union_parameters, strict.values()))
     if unions > _MAX_UNIONS:
         raise invalid(
             f"Schemas contains too many parameters with union types ({unions} parameters with type arrays or anyOf). "
@@ -89,18 +89,18 @@ def _strict(request: Request) -> None:
         )
 
 
-def _present(request: Request) -> None:
-    used = any(block["type"] in {"tool_use", "tool_result"} for _, _, block in walk(request.messages))
+def _require_definitions(request: Request) -> None:
+    used = any(block["type"] in {"tool_use", "tool_result"} for _, _, block in iter_blocks(request.messages))
     if used and not request.tools:
         raise invalid("tools: Requests which use `tool_use` or `tool_result` blocks must define tools")
 
 
-def _choice(request: Request, names: list[str]) -> None:
+def _check_choice(request: Request, names: list[str]) -> None:
     if "tool_choice" not in request.body:
         return
     if not request.tools:
         raise invalid("tool_choice: tool_choice may only be specified while providing tools.")
-    if not request.forced:
+    if not request.forces_tool:
         return
     if not request.model.forced_choice:
         raise invalid(f"{request.model.id} does not support forced tool_choice; use auto or none")

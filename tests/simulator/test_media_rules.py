@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from claude_proxy.simulator.apierror import ApiError
+from claude_proxy.simulator.api_error import ApiError
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR"
 JPEG = b"\xff\xd8\xff\xe0"
