@@ -1,41 +1,84 @@
-"""Every error this program reports, as one tree.
+"""Every error this program reports, as one tree, and how each kind of failure is said to a client.
 
     ProxyError
-    ├── InvalidRequest            400  the client's request; `param` names the place
-    │   ├── Unauthorized          401  the door: a key is demanded and was not given
-    │   ├── Forbidden             403  the door: this Host, Origin or peer may not come in
+    ├── InvalidRequest            400  the client's request; `param` names the part of it
+    │   ├── Unauthorized          401  a key is required and was missing or wrong
+    │   ├── Forbidden             403  this Host, Origin or peer is not allowed
     │   ├── NotFound              404  no such route, model or object
     │   ├── MethodNotAllowed      405
     │   ├── PayloadTooLarge       413
     │   └── UnsupportedMediaType  415
-    ├── CredentialError           401  the machine's Anthropic credentials; `hint` names the way out
-    │   ├── NoCredential               nothing was found in any source
-    │   └── CredentialUnusable         something was found, and it cannot be used (expired, blanked, …)
+    ├── InternalError             500  a fault of this program
+    ├── CredentialError           401  the machine's Anthropic credentials; `hint` says how to get one
+    │   ├── NoCredential               no source has a credential
+    │   └── CredentialUnusable         a credential was found and cannot be used (expired, revoked, ...)
     ├── UpstreamError                  Anthropic's side
-    │   ├── UpstreamRefused       4xx/5xx, mapped from what upstream answered
+    │   ├── UpstreamRefused       4xx/5xx, mapped from upstream's error reply
     │   ├── UpstreamUnreachable   502  no connection, TLS or DNS
     │   ├── UpstreamTimeout       504  silent for longer than allowed
     │   └── UpstreamDisconnected  502  the reply ended before its end
     ├── ConfigError                    a setting that cannot be used
-    └── ServiceError                   the background process: cannot start, stop or tell
+    └── ServiceError                   the background process cannot be started, stopped or queried
 
-An error is raised where it is understood. `server/replies.py` turns it into a body, `cli/main.py` into an
-exit code; nobody else does. The four keys of the body are OpenAI's: message, type, param, code.
+An error is raised where its cause is understood. `server/replies.py` turns it into a body and `cli/main.py` into an
+exit code; no other module does. The four keys of the body are OpenAI's: message, type, param, code.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class ErrorKind(NamedTuple):
+    """One kind of failure: how an OpenAI client is told, and Anthropic's name for it."""
+
+    status: int  # HTTP status of the reply to the client
+    type: str  # OpenAI's `error.type`
+    code: str | None  # OpenAI's `error.code`; None where the kind alone does not tell the cause
+    anthropic: str  # Anthropic's `error.type`
+
+
+# By the HTTP status of the Messages API. To change how a failure is reported, change its row.
+ERROR_KINDS: Mapping[int, ErrorKind] = {
+    400: ErrorKind(400, "invalid_request_error", None, "invalid_request_error"),
+    # Not `invalid_request_error`: LiteLLM raises BadRequestError for that type, whatever the status.
+    401: ErrorKind(401, "authentication_error", "invalid_api_key", "authentication_error"),
+    402: ErrorKind(429, "insufficient_quota", "insufficient_quota", "billing_error"),
+    403: ErrorKind(403, "permission_error", "insufficient_quota", "permission_error"),
+    404: ErrorKind(404, "invalid_request_error", "not_found", "not_found_error"),
+    409: ErrorKind(409, "conflict_error", None, "conflict_error"),
+    413: ErrorKind(413, "invalid_request_error", "request_too_large", "request_too_large"),
+    429: ErrorKind(429, "requests", "rate_limit_exceeded", "rate_limit_error"),
+    500: ErrorKind(500, "server_error", "internal_server_error", "api_error"),
+    503: ErrorKind(503, "server_error", "service_unavailable", "overloaded_error"),
+    504: ErrorKind(504, "server_error", "timeout", "timeout_error"),
+    # Codex retries on exactly this status and code.
+    529: ErrorKind(503, "server_error", "server_is_overloaded", "overloaded_error"),
+}
+
+# The HTTP status for the `type` of an error event, which arrives after the 200 was sent. Of two statuses with one
+# type the later row counts.
+STATUS_OF_TYPE: Mapping[str, int] = {kind.anthropic: status for status, kind in ERROR_KINDS.items()}
+
+
+def error_kind(status: int) -> ErrorKind:
+    """The kind of failure that HTTP status `status` stands for; 502 for a status that is no error."""
+    if (known := ERROR_KINDS.get(status)) is not None:
+        return known
+    if 400 <= status < 500:
+        return ERROR_KINDS[400]._replace(status=status)
+    return ErrorKind(status if 500 <= status < 600 else 502, "server_error", None, "api_error")
 
 
 class ProxyError(Exception):
     """An error with everything a client and a person need to act on it.
 
-    `message` goes to the client and never holds a secret. `hint` says what to do; it is for a person, so it is
-    shown by the CLI and appended to the message in HTTP bodies. `headers` are response headers worth keeping
-    (`retry-after`, rate limits).
+    `message` goes to the client and never holds a secret. `hint` says what to do; the CLI shows it on a line of its
+    own, and HTTP bodies append it to the message. `headers` are response headers worth keeping (`retry-after`, rate
+    limits).
     """
 
     status = 500
-    type = "server_error"
+    type = ERROR_KINDS[500].type
     code: str | None = None
 
     def __init__(
@@ -63,21 +106,24 @@ class ProxyError(Exception):
 
 class InvalidRequest(ProxyError):
     status = 400
-    type = "invalid_request_error"
+    type = ERROR_KINDS[400].type
 
 
 class Unauthorized(InvalidRequest):
     status = 401
+    type = ERROR_KINDS[401].type
+    code = ERROR_KINDS[401].code
 
 
 class Forbidden(InvalidRequest):
     status = 403
-    code = "forbidden"
+    type = ERROR_KINDS[403].type
+    code = "forbidden"  # the account's quota is not the cause
 
 
 class NotFound(InvalidRequest):
     status = 404
-    code = "not_found"
+    code = ERROR_KINDS[404].code
 
 
 class MethodNotAllowed(InvalidRequest):
@@ -87,7 +133,7 @@ class MethodNotAllowed(InvalidRequest):
 
 class PayloadTooLarge(InvalidRequest):
     status = 413
-    code = "request_too_large"
+    code = ERROR_KINDS[413].code
 
 
 class UnsupportedMediaType(InvalidRequest):
@@ -95,10 +141,14 @@ class UnsupportedMediaType(InvalidRequest):
     code = "unsupported_media_type"
 
 
+class InternalError(ProxyError):
+    code = ERROR_KINDS[500].code
+
+
 class CredentialError(ProxyError):
     status = 401
-    type = "invalid_request_error"
-    code = "invalid_api_key"
+    type = ERROR_KINDS[401].type
+    code = ERROR_KINDS[401].code
 
 
 class NoCredential(CredentialError):
@@ -138,7 +188,7 @@ class UpstreamUnreachable(UpstreamError):
 
 class UpstreamTimeout(UpstreamError):
     status = 504
-    code = "timeout"
+    code = ERROR_KINDS[504].code
 
 
 class UpstreamDisconnected(UpstreamError):

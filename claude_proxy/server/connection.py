@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from claude_proxy.errors import Forbidden, InvalidRequest, ProxyError
+from claude_proxy.errors import Forbidden, InternalError, InvalidRequest, ProxyError
 from claude_proxy.log import one_line
 from claude_proxy.server import peer
 from claude_proxy.server.replies import error_body, error_response
@@ -113,7 +113,7 @@ class Connection(web.RequestHandler):
             error: ProxyError = InvalidRequest(f"this is not a valid HTTP request: {reason}", code="invalid_http")
         else:
             log.error("internal error", exc_info=exc)
-            error = ProxyError("internal error", code="internal_error")
+            error = InternalError("internal error")
         response = error_response(error, "openai", f"req_{secrets.token_hex(12)}")
         response.headers["Server"] = "claude-proxy"
         response.force_close()

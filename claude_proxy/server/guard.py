@@ -139,7 +139,7 @@ def _key_refusal(method: str, target: str, headers: Headers, policy: Policy) -> 
     given = token.strip() if scheme.lower() == "bearer" else headers.get("X-Api-Key", "")
     if hmac.compare_digest(given.encode("utf-8", "surrogateescape"), policy.key):
         return None
-    return Unauthorized("Incorrect API key provided", code="invalid_api_key", hint="it stands in `api_key_file`")
+    return Unauthorized("Incorrect API key provided", hint="it stands in `api_key_file`")
 
 
 def is_preflight(method: str, headers: Headers) -> bool:

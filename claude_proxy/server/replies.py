@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from claude_proxy.errors import InvalidRequest, PayloadTooLarge, ProxyError
+from claude_proxy.errors import ERROR_KINDS, InternalError, InvalidRequest, PayloadTooLarge, ProxyError, error_kind
 from claude_proxy.log import one_line, redacted
 from claude_proxy.server.exchange import EXCHANGE, STATE, Dialect, Exchange, client_name
 from claude_proxy.server.guard import POLICY, cors_headers
@@ -27,18 +27,6 @@ log = logging.getLogger(__name__)
 OPENAI_VERSION = "2020-10-01"
 MAX_HEADER = 1024  # of what goes into a header and came from a client
 
-_ANTHROPIC_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    402: "billing_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-    504: "timeout_error",
-    529: "overloaded_error",
-}
 # An id is no secret, and nobody waits for the system's dice.
 _random_bits = random.Random(secrets.randbits(128)).getrandbits  # noqa: S311
 _REFUSED = frozenset({401, 403, 415})  # what knocks at the door without belonging here gets these
@@ -49,7 +37,7 @@ class Stopping(ProxyError):
     """This server was told to stop, and the reply did not end in time."""
 
     status = 503
-    code = "server_stopping"
+    code = ERROR_KINDS[503].code
 
     def __init__(self) -> None:
         super().__init__("claude-proxy is stopping", hint="send the request again once it is back")
@@ -62,7 +50,7 @@ def error_body(error: ProxyError, dialect: Dialect, request_id: str) -> bytes:
     """`error` as a client of `dialect` reads it; whatever looks like a secret is struck out."""
     text = redacted(error.text)
     if dialect == "anthropic":
-        detail = {"type": _anthropic_type(error.status), "message": text}
+        detail = {"type": error_kind(error.status).anthropic, "message": text}
         return msgspec.json.encode({"type": "error", "error": detail, "request_id": request_id})
     return msgspec.json.encode(answers.ErrorBody(answers.ErrorDetail(text, error.type, error.param, error.code)))
 
@@ -94,11 +82,7 @@ def as_proxy_error(exc: Exception) -> ProxyError:
             error.status = exc.status
             return error
     log.error("internal error", exc_info=exc)
-    return ProxyError("internal error", code="internal_error", hint="the log of claude-proxy says more")
-
-
-def _anthropic_type(status: int) -> str:
-    return _ANTHROPIC_TYPES.get(status, "invalid_request_error" if 400 <= status < 500 else "api_error")
+    return InternalError("internal error", hint="the log of claude-proxy says more")
 
 
 def to_tell(request: web.Request, exc: BaseException) -> ProxyError:

@@ -1,38 +1,30 @@
-"""Upstream's errors and rate limits in OpenAI's words.
+"""Upstream's errors and rate limits, translated to OpenAI's.
 
-Sources: Anthropic's "Errors" and "Rate limits" pages, OpenAI's error codes, and what Codex and the SDKs key on.
+`claude_proxy/errors.py` holds the table of status, type and code; this module adds what a message or a header tells
+beyond the status. Sources: Anthropic's "Errors" and "Rate limits" pages, OpenAI's error codes, and the codes that
+Codex and the SDKs act on.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 
 import msgspec
+from msgspec import Struct
 
-from claude_proxy.errors import ProxyError, UpstreamRefused
+from claude_proxy.errors import STATUS_OF_TYPE, ErrorKind, ProxyError, UpstreamRefused, error_kind
 from claude_proxy.wire import anthropic
 
-# HTTP status for the `type` of an error that arrives as an event, after the 200 is out.
-_STATUS_OF_TYPE = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
 _TOO_LONG = ("prompt is too long", "exceed context limit", "exceeds the context window")
 _OVERFLOW = re.compile(r"prompt is too long: \d+ tokens > (\d+) maximum")
-_BROKE = ("credit balance is too low",)
+_NO_CREDIT = ("credit balance is too low",)
+_SPEND_LIMITS = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
 _BAD_IMAGE = ("Could not process image",)
-_SPENT = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
 _ONLY_CLAUDE_CODE = ("only authorized for use with claude code", "third-party apps now draw from")
-_PLACE = re.compile(r"^((?:messages|system|tools|tool_choice|thinking|output_config)[\w.\[\]]*|[a-z_]+(?=: ))")
+_PARAM = re.compile(r"^((?:messages|system|tools|tool_choice|thinking|output_config)[\w.\[\]]*|[a-z_]+(?=: ))")
+# Clients act on these statuses' own codes; elsewhere upstream's `details.error_code` is more exact.
+_FIXED_CODES = (401, 404, 413, 429, 504, 529)
 _LOGIN_HINT = "run `claude` and log in again, or set ANTHROPIC_API_KEY"
 _KEY_HINT = (
     "Anthropic refuses this login outside Claude Code: use an API key (`claude-proxy credentials set` or "
@@ -44,21 +36,30 @@ def upstream_failure(status: int, headers: Mapping[str, str], body: bytes, *, no
     """The error a client gets for upstream's reply. `headers` has lower-case names, `now` is in epoch seconds."""
     try:
         error = anthropic.read_error(body).error
-    except (msgspec.MsgspecError, UnicodeDecodeError):  # the edge answers in HTML, or with nothing
+    except (msgspec.MsgspecError, UnicodeDecodeError):  # a proxy before the API answers in HTML or with no body
         error = anthropic.ErrorDetail(message=f"upstream answered {status} {_phrase(status)}")
-    return _mapped(status, error, openai_headers(headers, now=now))
+    return _to_refusal(status, error, openai_headers(headers, now=now))
 
 
 def event_failure(error: anthropic.ErrorDetail) -> UpstreamRefused:
     """The error for an `error` event in the middle of a stream."""
-    return _mapped(_STATUS_OF_TYPE.get(error.type, 500), error, {})
+    return _to_refusal(STATUS_OF_TYPE.get(error.type, 500), error, {})
 
 
-_THINKING = ("`thinking` block", "thinking` or `redacted_thinking` blocks", "expected `thinking`")
+# Texts of the 400s that a second request without thinking avoids: a signed or redacted block that upstream does not
+# accept (made by another account, for another prefix), a tool turn whose thinking is missing, thinking beside a
+# forced tool.
+_THINKING = (
+    "`thinking` block",
+    "`redacted_thinking` block",
+    "thinking` or `redacted_thinking` blocks",
+    "expected `thinking`",
+    "thinking may not be enabled when tool_choice forces tool use",
+)
 
 
 def refused_thinking(failure: ProxyError) -> bool:
-    """Whether upstream refused the request for the signed thinking in its history."""
+    """Whether upstream refused the request because of thinking: in its history, or beside a forced tool."""
     return failure.status == 400 and any(words in failure.message.lower() for words in _THINKING)
 
 
@@ -69,80 +70,115 @@ def _phrase(status: int) -> str:
         return "(unknown)"
 
 
-def _mapped(  # noqa: C901, PLR0912 - a table of statuses, one line each
-    status: int, error: anthropic.ErrorDetail, headers: dict[str, str]
-) -> UpstreamRefused:
+class _Report(Struct):
+    """What a client is told about a failure; starts from the failure's row of ERROR_KINDS."""
+
+    kind: ErrorKind
+    message: str
+    code: str | None
+    headers: dict[str, str]
+    type: str = ""  # where the kind has several
+    param: str | None = None
+    hint: str | None = None
+
+
+def _to_refusal(status: int, error: anthropic.ErrorDetail, headers: dict[str, str]) -> UpstreamRefused:
     message = error.message or _phrase(status)
+    detail = error.details.error_code if error.details else None
     low = message.lower()
-    code = error.details.error_code if error.details else None
-
-    def refused(
-        status: int, type_: str, code: str | None, *, param: str | None = None, hint: str | None = None
-    ) -> UpstreamRefused:
-        return UpstreamRefused(message, status=status, type=type_, param=param, code=code, hint=hint, headers=headers)
-
-    if status == 402 or (status == 400 and any(words in low for words in _BROKE)) or code in _SPENT:
-        headers["x-should-retry"] = "false"
-        return refused(429, "insufficient_quota", "insufficient_quota")
-    if any(words in low for words in _ONLY_CLAUDE_CODE):
-        return refused(403, "permission_error", "permission_denied", hint=_KEY_HINT)
-    match status:
-        case 400 if any(words in low for words in _TOO_LONG):
-            if found := _OVERFLOW.search(message):
-                # LiteLLM, and so aider, knows an overflow by OpenAI's sentence alone.
-                message = f"This model's maximum context length is {found[1]} tokens. {message}"
-            return refused(400, "invalid_request_error", "context_length_exceeded", param="messages")
-        case 400 if code == "image_dimensions_too_large" or any(words in message for words in _BAD_IMAGE):
-            place = _place(message) or "messages"
-            return refused(400, "invalid_request_error", "invalid_value", param=f"{place}.image_url")
-        case 401:
-            return refused(401, "invalid_request_error", "invalid_api_key", hint=_LOGIN_HINT)
-        case 403:
-            hint = _LOGIN_HINT if "revoked" in low else None
-            return refused(403, "permission_error", code or "permission_denied", hint=hint)
-        case 404 if low.startswith("model"):
-            if name := message.partition("model: ")[2]:  # all that upstream says; some clients show nothing else
-                message = f"The model `{name}` does not exist or you do not have access to it."
-            return refused(404, "invalid_request_error", "model_not_found", param="model")
-        case 404:
-            return refused(404, "invalid_request_error", "not_found")
-        case 409:
-            return refused(409, "conflict_error", code)
-        case 413:
-            return refused(413, "invalid_request_error", "request_too_large")
-        case 429:
-            return _rate_limited(message, code, headers)
-        case 504:
-            return refused(504, "server_error", "timeout")
-        case 529:
-            headers.setdefault("x-should-retry", "true")
-            return refused(503, "server_error", "server_is_overloaded")
-        case _ if 300 <= status < 400:
-            message = f"upstream redirects ({status}); a credential is never sent after a redirect"
-            return refused(502, "server_error", "upstream_redirect", hint="check base_url")
-        case _ if 400 <= status < 500:
-            return refused(status, "invalid_request_error", code, param=_place(message))
-        case _:
-            return refused(status if 500 <= status < 600 else 502, "server_error", code)
-
-
-def _rate_limited(message: str, code: str | None, headers: dict[str, str]) -> UpstreamRefused:
-    tokens = headers.get("x-ratelimit-remaining-tokens") == "0"
-    wait = headers.get("retry-after", "")
-    if wait.isdigit() and "try again in" not in message:
-        # Codex reads the pause out of the message, with exactly these words.
-        message = f"{message.rstrip('. ')}. Please try again in {wait}s."
+    if status == 402 or (status == 400 and any(words in low for words in _NO_CREDIT)) or detail in _SPEND_LIMITS:
+        status, detail = 402, None
+    elif any(words in low for words in _ONLY_CLAUDE_CODE):
+        status, detail = 403, None
+    kind = error_kind(status)
+    code = kind.code if status in _FIXED_CODES else detail or kind.code
+    report = _Report(kind, message, code, headers)
+    if (add_details := _DETAILS.get(status)) is not None:
+        add_details(report)
+    elif 300 <= status < 400:
+        _redirected(report, status)
+    elif 400 <= status < 500:
+        report.param = _param_of(message)
     return UpstreamRefused(
-        message,
-        status=429,
-        type="tokens" if tokens else "requests",
-        code="rate_limit_exceeded",
+        report.message,
+        status=kind.status,
+        type=report.type or kind.type,
+        param=report.param,
+        code=report.code,
+        hint=report.hint,
         headers=headers,
     )
 
 
-def _place(message: str) -> str | None:
-    found = _PLACE.match(message)
+def _bad_request(report: _Report) -> None:
+    message = report.message
+    report.param = _param_of(message)
+    if any(words in message.lower() for words in _TOO_LONG):
+        if found := _OVERFLOW.search(message):
+            # LiteLLM, and so aider, recognises an overflow only by this sentence of OpenAI's.
+            report.message = f"This model's maximum context length is {found[1]} tokens. {message}"
+        report.code, report.param = "context_length_exceeded", "messages"
+    elif report.code == "image_dimensions_too_large" or any(words in message for words in _BAD_IMAGE):
+        # Codex recognises an image that was refused by this end of `param`.
+        report.code, report.param = "invalid_value", f"{report.param or 'messages'}.image_url"
+
+
+def _unauthorized(report: _Report) -> None:
+    report.hint = _LOGIN_HINT
+
+
+def _quota_spent(report: _Report) -> None:
+    report.headers["x-should-retry"] = "false"
+
+
+def _forbidden(report: _Report) -> None:
+    low = report.message.lower()
+    if any(words in low for words in _ONLY_CLAUDE_CODE):
+        report.hint = _KEY_HINT
+    elif "revoked" in low:
+        report.hint = _LOGIN_HINT
+
+
+def _not_found(report: _Report) -> None:
+    if not report.message.lower().startswith("model"):
+        return
+    if name := report.message.partition("model: ")[2]:  # upstream's whole text, which some clients show as it is
+        report.message = f"The model `{name}` does not exist or you do not have access to it."
+    report.code, report.param = "model_not_found", "model"
+
+
+def _rate_limited(report: _Report) -> None:
+    if report.headers.get("x-ratelimit-remaining-tokens") == "0":
+        report.type = "tokens"
+    wait = report.headers.get("retry-after", "")
+    if wait.isdigit() and "try again in" not in report.message:
+        # Codex reads the pause from the message, in exactly these words.
+        report.message = f"{report.message.rstrip('. ')}. Please try again in {wait}s."
+
+
+def _overloaded(report: _Report) -> None:
+    report.headers.setdefault("x-should-retry", "true")
+
+
+def _redirected(report: _Report, status: int) -> None:
+    report.message = f"upstream redirects ({status}); a credential is never sent after a redirect"
+    report.code, report.hint = "upstream_redirect", "check base_url"
+
+
+_DETAILS: Mapping[int, Callable[[_Report], None]] = {
+    400: _bad_request,
+    401: _unauthorized,
+    402: _quota_spent,
+    403: _forbidden,
+    404: _not_found,
+    429: _rate_limited,
+    529: _overloaded,
+}
+
+
+def _param_of(message: str) -> str | None:
+    """The parameter that a message of upstream's begins with: `messages.1.content.0: ...`."""
+    found = _PARAM.match(message)
     return found[1].rstrip(".") if found else None
 
 
@@ -154,10 +190,10 @@ _EPOCH = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 
 
 def openai_headers(headers: Mapping[str, str], *, now: float) -> dict[str, str]:
-    """Upstream's response headers that mean something to an OpenAI client, under OpenAI's names.
+    """Upstream's response headers that an OpenAI client can use, under OpenAI's names.
 
-    Rate limits come from what upstream says and are absent where it says nothing; a `reset` becomes the
-    duration until then. Upstream's own `anthropic-*` headers are kept beside them.
+    Rate limits are upstream's own figures and absent where it gives none; a `reset` becomes the duration until then.
+    Upstream's `anthropic-*` headers are kept as well.
     """
     theirs = {name: value for name, value in headers.items() if name.startswith("anthropic-")}
     kept = theirs | {name: headers[name] for name in _KEPT if name in headers}
@@ -190,10 +226,10 @@ def _limits(theirs: str, ours: str, headers: Mapping[str, str], now: float) -> d
 
 
 def _unified(headers: Mapping[str, str], now: float) -> dict[str, str]:
-    """A plan's limits, which have other headers than an API key's: windows, no counts.
+    """The limits of a plan login, whose headers describe a time window and hold no counts.
 
-    So there is a reset (epoch seconds upstream), and nothing remains when the window is used up; how many requests
-    the window holds is not told, and so not said here.
+    The reset is in epoch seconds, and 0 requests remain once the window is used up. Upstream does not tell the
+    number of requests in a window, so no `limit` is set.
     """
     reset = headers.get(f"{_UNIFIED}-reset", "")
     if not _EPOCH.fullmatch(reset):

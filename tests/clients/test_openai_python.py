@@ -218,14 +218,14 @@ async def test_structured_output_is_parsed(client: AsyncOpenAI, daemon: Daemon):
 ERRORS = [
     (400, "", openai.BadRequestError, None),
     (401, "", openai.AuthenticationError, "invalid_api_key"),
-    (403, "", openai.PermissionDeniedError, "permission_denied"),
+    (403, "", openai.PermissionDeniedError, "insufficient_quota"),
     (404, "", openai.NotFoundError, "not_found"),
     (413, "", openai.APIStatusError, "request_too_large"),
     (429, "retry-after=7", openai.RateLimitError, "rate_limit_exceeded"),
-    (500, "", openai.InternalServerError, None),
-    (500, "html", openai.InternalServerError, None),
+    (500, "", openai.InternalServerError, "internal_server_error"),
+    (500, "html", openai.InternalServerError, "internal_server_error"),
     (529, "", openai.InternalServerError, "server_is_overloaded"),
-    (503, "empty", openai.InternalServerError, None),
+    (503, "empty", openai.InternalServerError, "service_unavailable"),
 ]
 
 

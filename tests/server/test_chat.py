@@ -261,7 +261,7 @@ async def test_strict_refuses_what_would_have_had_no_effect(http: aiohttp.Client
     ("said", "status", "code"),
     [
         ("status 401", 401, "invalid_api_key"),
-        ("status 403", 403, "permission_denied"),
+        ("status 403", 403, "insufficient_quota"),
         ("status 404", 404, "not_found"),
         ("status 413 html", 413, "request_too_large"),
         ("status 429 retry-after=7", 429, "rate_limit_exceeded"),

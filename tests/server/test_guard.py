@@ -158,6 +158,7 @@ def test_without_the_key_every_request_hears_the_same(headers: list[tuple[str, s
     refused = asked(JSON, *headers, policy=KEYED)
     assert isinstance(refused, Unauthorized)
     assert (refused.status, refused.code, refused.message) == (401, "invalid_api_key", "Incorrect API key provided")
+    assert refused.type == "authentication_error"
 
 
 def test_the_key_is_never_shown() -> None:

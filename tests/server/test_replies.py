@@ -57,7 +57,7 @@ def test_an_event_is_one_frame_of_the_clients_dialect() -> None:
 
 def test_what_nobody_foresaw_is_logged_with_its_traceback_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
     error = as_proxy_error(ZeroDivisionError("secret detail"))
-    assert (error.status, error.code) == (500, "internal_error")
+    assert (error.status, error.code) == (500, "internal_server_error")
     assert "secret detail" not in error.text
     assert caplog.records[0].exc_info is not None
 

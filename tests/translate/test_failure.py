@@ -44,15 +44,15 @@ def failed(status: int, type_: str = "x", message: str = "Why", code: str | None
         (400, "messages.2.content.0: bad", None, (400, "invalid_request_error", None, "messages.2.content.0")),
         (400, "max_tokens: 9 > 8", "too_many", (400, "invalid_request_error", "too_many", "max_tokens")),
         (400, "Something else", None, (400, "invalid_request_error", None, None)),
-        (401, "invalid x-api-key", None, (401, "invalid_request_error", "invalid_api_key", None)),
+        (401, "invalid x-api-key", None, (401, "authentication_error", "invalid_api_key", None)),
         (402, "Pay", None, (429, "insufficient_quota", "insufficient_quota", None)),
-        (403, "No", None, (403, "permission_error", "permission_denied", None)),
+        (403, "No", None, (403, "permission_error", "insufficient_quota", None)),
         (403, "OAuth token has been revoked", "revoked", (403, "permission_error", "revoked", None)),
         (
             403,
             "This credential is only authorized for use with Claude Code",
             None,
-            (403, "permission_error", "permission_denied", None),
+            (403, "permission_error", "insufficient_quota", None),
         ),
         (404, "model: claude-x", None, (404, "invalid_request_error", "model_not_found", "model")),
         (404, "Not found", None, (404, "invalid_request_error", "not_found", None)),
@@ -63,7 +63,10 @@ def failed(status: int, type_: str = "x", message: str = "Why", code: str | None
         (429, "Too fast", None, (429, "requests", "rate_limit_exceeded", None)),
         (429, "Spent", "enforced_spend_limit_reached", (429, "insufficient_quota", "insufficient_quota", None)),
         (429, "Ramp", "ramp_limit_exceeded", (429, "requests", "rate_limit_exceeded", None)),
-        (500, "Oops", None, (500, "server_error", None, None)),
+        (500, "Oops", None, (500, "server_error", "internal_server_error", None)),
+        (500, "Oops", "database_down", (500, "server_error", "database_down", None)),
+        (503, "Away", None, (503, "server_error", "service_unavailable", None)),
+        (502, "Gateway", None, (502, "server_error", None, None)),
         (503, "Down", "down", (503, "server_error", "down", None)),
         (504, "Slow", None, (504, "server_error", "timeout", None)),
         (529, "Overloaded", None, (503, "server_error", "server_is_overloaded", None)),
@@ -121,10 +124,13 @@ def test_whether_to_retry_is_said_where_we_know():
     [
         ("overloaded_error", 503, "server_is_overloaded"),
         ("rate_limit_error", 429, "rate_limit_exceeded"),
-        ("api_error", 500, None),
+        ("api_error", 500, "internal_server_error"),
         ("timeout_error", 504, "timeout"),
         ("invalid_request_error", 400, "odd"),
-        ("brand_new_error", 500, None),
+        ("brand_new_error", 500, "internal_server_error"),
+        ("authentication_error", 401, "invalid_api_key"),
+        ("permission_error", 403, "insufficient_quota"),
+        ("billing_error", 429, "insufficient_quota"),
     ],
 )
 def test_an_error_event_is_mapped_by_its_type(type_: str, status: int, code: str | None):
@@ -133,14 +139,27 @@ def test_an_error_event_is_mapped_by_its_type(type_: str, status: int, code: str
     assert found.message
 
 
-def test_refused_thinking_is_known_by_its_words():
-    bound = (
-        "messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a different conversation."
-    )
-    assert refused_thinking(failed(400, message=bound))
-    assert refused_thinking(failed(400, message="Expected `thinking` or `redacted_thinking`, but found `tool_use`"))
+BOUND = "messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a different conversation."
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        BOUND,
+        "messages.1.content.0: Invalid `data` in `redacted_thinking` block",
+        "Expected `thinking` or `redacted_thinking`, but found `tool_use`",
+        "messages.1: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified",
+        "Thinking may not be enabled when tool_choice forces tool use.",
+    ],
+)
+def test_a_refusal_because_of_thinking_is_recognised_by_its_text(message: str):
+    assert refused_thinking(failed(400, message=message))
+    assert not refused_thinking(failed(500, message=message))
+
+
+def test_other_refusals_are_not_taken_for_one_because_of_thinking():
     assert not refused_thinking(failed(400, message="max_tokens: bad"))
-    assert not refused_thinking(failed(500, message=bound))
+    assert not refused_thinking(failed(400, message="tool_choice: unknown tool"))
 
 
 def test_rate_limits_get_openais_names_and_durations():
