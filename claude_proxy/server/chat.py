@@ -9,6 +9,7 @@ from typing import TypeVar
 from aiohttp import web
 from msgspec import Struct
 
+from claude_proxy.dialects.chat.context import ChatTranslation
 from claude_proxy.dialects.chat.fold import CompletionFold, completion, completion_usage
 from claude_proxy.dialects.chat.request import to_messages_request
 from claude_proxy.dialects.chat.stream import StreamTranslator
@@ -17,7 +18,7 @@ from claude_proxy.server.exchange import BODY, EXCHANGE, STATE, Exchange, State
 from claude_proxy.server.replies import header_safe
 from claude_proxy.server.stream import EventStream, open_stream
 from claude_proxy.translate.blocks import continued
-from claude_proxy.translate.draft import Options, Translation
+from claude_proxy.translate.draft import Options
 from claude_proxy.translate.failure import openai_headers, refused_thinking, upstream_failure
 from claude_proxy.translate.models import SHIPPED, Model, resolve
 from claude_proxy.transport.sink import Sink, Wait
@@ -75,7 +76,7 @@ class _Ask(Struct):
     chat: ChatRequest
     unknown: frozenset[str]
     model: Model
-    translation: Translation
+    translation: ChatTranslation
     headers: dict[str, str]
 
     async def send(self, upstreams: list[_Upstream]) -> None:
@@ -104,7 +105,7 @@ class _Ask(Struct):
 
 def _translated(
     state: State, chat: ChatRequest, unknown: frozenset[str], model: Model, *, without_thinking: bool = False
-) -> Translation:
+) -> ChatTranslation:
     return to_messages_request(
         chat,
         unknown,

@@ -104,22 +104,18 @@ class Draft(Struct):
         self.body.system = [*(self.body.system or ()), anthropic.TextBlock(text)]
 
 
-class ReplyContext(Struct, frozen=True):
-    """What is needed to say upstream's answer to this client, in this request's terms."""
+class ReplyContext(Struct, frozen=True, kw_only=True):
+    """What is needed to write a reply in this request's terms, whatever the dialect."""
 
-    model: str  # the name the client asked for
-    include_usage: bool = False
     client_names: dict[str, str] = {}  # the name sent -> the client's
     custom_tools: frozenset[str] = frozenset()  # client's names
-    legacy_functions: bool = False
     json_mode: bool = False
     stops: tuple[str, ...] = ()
     server_tools: bool = False
     show_reasoning: bool = True
-    echo_service_tier: bool = False
 
 
-class Translation(Struct, frozen=True):
+class Translation(Struct, frozen=True, kw_only=True):
     """A Messages request, ready to send, with everything known about it."""
 
     body: bytes
@@ -128,7 +124,7 @@ class Translation(Struct, frozen=True):
     betas: tuple[str, ...]
     notes: tuple[Note, ...]
     reply: ReplyContext
-    prefix: bytes  # digest of everything before the answer; empty where thinking is not remembered
+    prefix: bytes  # digest of everything before the reply; empty where thinking is not remembered
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 import pytest
 
+from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.stream import StreamTranslator
-from claude_proxy.translate.draft import ReplyContext
 from claude_proxy.translate.runs import RunKind, ends_with_newline, expected, find_run
 
 TEXTS = (" tok", "é\n", 'a"b\\', "\\n\n", "𝄞", "", "x", "\u2028", "tab\t", "\x00")
@@ -39,7 +39,7 @@ def stream(kind: RunKind, texts: Iterable[str]) -> bytes:
 
 
 def translated(reads: Iterable[bytes], *, short_way: bool = True) -> tuple[bytes, StreamTranslator]:
-    translator = StreamTranslator(ReplyContext(model="m"), created=1)
+    translator = StreamTranslator(ChatReplyContext(model="m"), created=1)
     if not short_way:
         translator.reader.open_run = lambda: None  # type: ignore[method-assign]
     frames = b"".join(translator.feed(data) for data in reads)

@@ -3,6 +3,7 @@
 import msgspec
 from msgspec import UNSET
 
+from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.pieces import (
     CallInput,
     CallStarted,
@@ -15,7 +16,6 @@ from claude_proxy.dialects.chat.pieces import (
     Text,
 )
 from claude_proxy.dialects.chat.reading import ReplyReader
-from claude_proxy.translate.draft import ReplyContext
 from claude_proxy.wire.anthropic import Usage, summed
 from claude_proxy.wire.chat_reply import (
     Annotation,
@@ -64,7 +64,7 @@ def service_tier(reader: ReplyReader) -> str | None:
 class CompletionFold:
     """Gathers one upstream stream into one choice. `feed` as in StreamTranslator; `close` raises as there."""
 
-    def __init__(self, context: ReplyContext, *, index: int = 0) -> None:
+    def __init__(self, context: ChatReplyContext, *, index: int = 0) -> None:
         self.reader = ReplyReader(context)
         self.usage: Usage | None = None
         self._context = context
@@ -147,7 +147,7 @@ def _call(call: CallStarted, parts: list[str]) -> AnsweredCall:
     return AnsweredCall(call.id, "function", function=AnsweredFunction(call.name, text))
 
 
-def completion(folds: list[CompletionFold], context: ReplyContext, *, created: int) -> bytes:
+def completion(folds: list[CompletionFold], context: ChatReplyContext, *, created: int) -> bytes:
     """The body of the answer: one choice for each fold, usage summed, absent where one of them lacks it."""
     usages = [fold.usage for fold in folds if fold.usage is not None]
     usage = summed(usages) if len(usages) == len(folds) else None

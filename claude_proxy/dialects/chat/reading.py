@@ -12,6 +12,7 @@ events, blocks and deltas are ignored, as it asks.
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.pieces import (
     CallInput,
     CallStarted,
@@ -25,7 +26,6 @@ from claude_proxy.dialects.chat.pieces import (
 )
 from claude_proxy.errors import ProxyError, UpstreamDisconnected
 from claude_proxy.translate.blocks import BlockCollector
-from claude_proxy.translate.draft import ReplyContext
 from claude_proxy.translate.failure import event_failure
 from claude_proxy.translate.memory import TEXT, Part, Turn
 from claude_proxy.translate.runs import DELTA, Expected, ends_with_newline, expected, find_run
@@ -73,7 +73,7 @@ class _Block(Struct):
 class ReplyReader:
     """Reads the events of one answer; see the module's first lines for its states."""
 
-    def __init__(self, context: ReplyContext) -> None:
+    def __init__(self, context: ChatReplyContext) -> None:
         self.context = context
         self.id = ""
         self.model = ""

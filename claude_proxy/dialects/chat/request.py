@@ -7,8 +7,9 @@ translation = to_messages_request(chat, unknown, model=model, options=options, m
 import msgspec
 from msgspec import Raw
 
+from claude_proxy.dialects.chat.context import ChatReplyContext, ChatTranslation
 from claude_proxy.dialects.chat.parameters import EXTENSIONS, PARAMETERS
-from claude_proxy.translate.draft import Draft, Options, ReplyContext, Translation
+from claude_proxy.translate.draft import Draft, Options
 from claude_proxy.translate.memory import ThinkingMemory, is_thinking, prefix_of
 from claude_proxy.translate.messages import end_with_user
 from claude_proxy.translate.models import Model
@@ -27,7 +28,7 @@ def to_messages_request(
     options: Options,
     memory: ThinkingMemory | None = None,
     without_thinking: bool = False,
-) -> Translation:
+) -> ChatTranslation:
     """The Messages request that says what `chat` says to `model`.
 
     `unknown` are top-level keys that `chat` has no field for. `memory` gives back the thinking of earlier tool
@@ -54,7 +55,7 @@ def _drop_thinking(draft: Draft) -> None:
         message.content = [block for block in message.content if not is_thinking(block)]
 
 
-def _finished(draft: Draft) -> Translation:
+def _finished(draft: Draft) -> ChatTranslation:
     chat, body = draft.chat, draft.body
     prefix = prefix_of(body) if draft.model.binds_thinking and body.tools else b""
     data = msgspec.json.encode(body)
@@ -63,13 +64,13 @@ def _finished(draft: Draft) -> Translation:
     if chat.anthropic != NULL:
         data = _merged(data, chat.anthropic)
         draft.note("mapped", "anthropic", "merged into the request, last")
-    return Translation(
+    return ChatTranslation(
         body=data,
         model=draft.model,
         choices=chat.n or 1,
         betas=tuple(draft.betas),
         notes=tuple(draft.notes),
-        reply=ReplyContext(
+        reply=ChatReplyContext(
             model=chat.model,
             include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
             client_names={sent: name for name, sent in draft.tool_names.items() if sent != name},

@@ -7,6 +7,7 @@ SDKs' accumulators demand.
 
 import msgspec
 
+from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.fold import completion_usage, service_tier
 from claude_proxy.dialects.chat.pieces import (
     CallInput,
@@ -20,7 +21,6 @@ from claude_proxy.dialects.chat.pieces import (
     Text,
 )
 from claude_proxy.dialects.chat.reading import ReplyReader
-from claude_proxy.translate.draft import ReplyContext
 from claude_proxy.translate.runs import RunKind
 from claude_proxy.wire import chat_reply as answers
 from claude_proxy.wire.anthropic import Usage
@@ -46,7 +46,7 @@ class StreamTranslator:
     one has upstream's.
     """
 
-    def __init__(self, context: ReplyContext, *, created: int, index: int = 0, id_: str | None = None) -> None:
+    def __init__(self, context: ChatReplyContext, *, created: int, index: int = 0, id_: str | None = None) -> None:
         self.reader = ReplyReader(context)
         self._context = context
         self._created = created

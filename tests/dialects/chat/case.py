@@ -21,11 +21,12 @@ from typing import Any
 
 import msgspec
 
+from claude_proxy.dialects.chat.context import ChatTranslation
 from claude_proxy.dialects.chat.fold import CompletionFold, completion
 from claude_proxy.dialects.chat.request import to_messages_request
 from claude_proxy.dialects.chat.stream import StreamTranslator
 from claude_proxy.errors import ProxyError
-from claude_proxy.translate.draft import Options, Translation
+from claude_proxy.translate.draft import Options
 from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.translate.models import SHIPPED, model_for, resolve
 from claude_proxy.wire.chat_request import read_chat_request
@@ -65,7 +66,7 @@ class Case:
         more = sorted(self.path("").glob("upstream.?.sse"))
         return [self.read("upstream.sse"), *(path.read_bytes() for path in more)]
 
-    def translation(self) -> Translation:
+    def translation(self) -> ChatTranslation:
         chat, unknown = read_chat_request(self.read("openai.json"))
         model = model_for(resolve(chat.model, {}, SHIPPED), {})
         return to_messages_request(chat, unknown, model=model, options=Options())
@@ -107,7 +108,7 @@ def translated(
     options: Options | None = None,
     memory: ThinkingMemory | None = None,
     without_thinking: bool = False,
-) -> Translation:
+) -> ChatTranslation:
     """The translation of `fields`; where they say nothing, a user says hi to claude-opus-4-8."""
     request = {"model": "claude-opus-4-8", "messages": [{"role": "user", "content": "Hi"}], **fields}
     chat, unknown = read_chat_request(json.dumps(request).encode())

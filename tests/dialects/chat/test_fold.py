@@ -3,15 +3,15 @@ from typing import Any
 
 import pytest
 
+from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.fold import CompletionFold, completion, completion_usage
 from claude_proxy.errors import UpstreamDisconnected
-from claude_proxy.translate.draft import ReplyContext
 from claude_proxy.wire.anthropic import OutputTokensDetails, Usage
 from tests.dialects.chat.case import WHOLE_ANSWERS, Case
 
 
 def answered(name: str, **context: Any) -> CompletionFold:
-    fold = CompletionFold(ReplyContext(model="m", **context))
+    fold = CompletionFold(ChatReplyContext(model="m", **context))
     fold.feed(Case(name).read("upstream.sse"))
     fold.close()
     return fold
@@ -34,18 +34,18 @@ def test_counters_nobody_said_are_zero():
 
 def test_several_folds_are_choices_of_one_completion():
     folds = [answered("text"), answered("text")]
-    body = json.loads(completion(folds, ReplyContext(model="m"), created=7))
+    body = json.loads(completion(folds, ChatReplyContext(model="m"), created=7))
     assert (body["created"], body["model"], len(body["choices"])) == (7, "m", 2)
     assert body["usage"]["total_tokens"] == 2 * 32
 
 
 def test_usage_is_left_out_where_a_part_of_it_is_not_known():
     folds = [answered("text"), answered("stop_blank", stops=("\n\n",))]
-    assert "usage" not in json.loads(completion(folds, ReplyContext(model="m"), created=7))
+    assert "usage" not in json.loads(completion(folds, ChatReplyContext(model="m"), created=7))
 
 
 def test_the_tier_is_told_to_who_asked_for_one():
-    context = ReplyContext(model="m", echo_service_tier=True)
+    context = ChatReplyContext(model="m", echo_service_tier=True)
     assert json.loads(completion([answered("text")], context, created=7))["service_tier"] == "default"
     fast = CompletionFold(context)
     fast.feed(Case("text").read("upstream.sse").replace(b'"service_tier":"standard"', b'"speed":"fast"'))
@@ -56,7 +56,7 @@ def test_the_tier_is_told_to_who_asked_for_one():
 
 
 def test_an_answer_that_is_not_whole_is_none():
-    fold = CompletionFold(ReplyContext(model="m"))
+    fold = CompletionFold(ChatReplyContext(model="m"))
     fold.feed(Case("cut").read("upstream.sse"))
     with pytest.raises(UpstreamDisconnected):
         fold.close()

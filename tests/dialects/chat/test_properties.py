@@ -9,12 +9,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.fold import CompletionFold, completion
 from claude_proxy.dialects.chat.request import to_messages_request
 from claude_proxy.dialects.chat.stream import StreamTranslator
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.simulator.request_validation import messages_request
-from claude_proxy.translate.draft import Options, ReplyContext, Translation
+from claude_proxy.translate.draft import Options, Translation
 from claude_proxy.translate.models import MODELS, SHIPPED, model_for, resolve
 from claude_proxy.wire.anthropic import VERSION
 from claude_proxy.wire.chat_request import read_chat_request
@@ -316,7 +317,7 @@ KINDS = st.sampled_from(["text", "text", "thinking", "redacted", "tool", "tool",
 BLOCKS = st.lists(st.tuples(KINDS, st.lists(SAID, max_size=5)), max_size=5)
 REASONS = st.sampled_from(["end_turn", "tool_use", "max_tokens", "refusal", "stop_sequence", "new", None])
 CONTEXTS = st.builds(
-    ReplyContext,
+    ChatReplyContext,
     model=st.just("m"),
     include_usage=st.booleans(),
     custom_tools=st.just(frozenset({"patch"})),
@@ -340,7 +341,7 @@ def decoded(frames: bytes) -> list[Any]:
 def test_any_cut_of_a_stream_gives_the_same_answer_and_it_folds_to_the_completion(
     blocks: list[tuple[str, list[str]]],
     reason: str | None,
-    context: ReplyContext,
+    context: ChatReplyContext,
     cuts: list[int],
     dress: tuple[bytes, bytes],
 ):

@@ -2,15 +2,15 @@ from typing import Any
 
 import pytest
 
+from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.pieces import CallStarted, Cited, Finished, Reasoning, Started, Text
 from claude_proxy.dialects.chat.reading import FINISH_REASONS, MAX_PAUSES, MAX_THINKING, REFUSED, ReplyReader
 from claude_proxy.errors import ProxyError, UpstreamDisconnected
-from claude_proxy.translate.draft import ReplyContext
 from tests.translate.test_memory import answer, event, text, use
 
 
 def read(*events: bytes, **context: Any) -> tuple[ReplyReader, list[Any]]:
-    reader = ReplyReader(ReplyContext(model="m", **context))
+    reader = ReplyReader(ChatReplyContext(model="m", **context))
     return reader, [piece for data in events for piece in reader.feed(data)]
 
 

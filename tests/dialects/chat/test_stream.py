@@ -3,16 +3,16 @@ from typing import Any
 
 import pytest
 
+from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.stream import StreamTranslator
 from claude_proxy.errors import UpstreamDisconnected
-from claude_proxy.translate.draft import ReplyContext
 from claude_proxy.wire.anthropic import Usage
 from claude_proxy.wire.sse import MAX_EVENT
 from tests.dialects.chat.case import Case
 
 
 def translator(index: int = 0, id_: str | None = None, **context: Any) -> StreamTranslator:
-    return StreamTranslator(ReplyContext(model="m", **context), created=7, index=index, id_=id_)
+    return StreamTranslator(ChatReplyContext(model="m", **context), created=7, index=index, id_=id_)
 
 
 def chunks(frames: bytes) -> list[Any]:
