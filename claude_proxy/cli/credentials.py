@@ -169,13 +169,13 @@ def _finding_as_json(finding: Finding) -> dict[str, object]:
 async def _check(config: Config) -> Credential:
     """The credential that upstream took. Raises what a client would get."""
     from claude_proxy.translate.failure import upstream_failure
-    from claude_proxy.upstream.anthropic import AnthropicBackend
-    from claude_proxy.upstream.base import UpstreamRequest
+    from claude_proxy.upstream.base import NativeRequest
+    from claude_proxy.upstream.factory import make_backend
 
     chain = credential_chain(config, os.environ)
-    backend = AnthropicBackend(config, chain, os.environ)
+    backend = make_backend(config, chain, os.environ)
     try:
-        with await backend.send(UpstreamRequest("GET", "/v1/models?limit=1")) as reply:
+        with await backend.native(NativeRequest("GET", "/v1/models?limit=1")) as reply:
             body = await reply.read()
             if reply.status != 200:
                 shown = redacted(body.decode("utf-8", "replace")).encode()  # it may quote what it was sent

@@ -63,14 +63,14 @@ async def _asked(config: Config) -> Any:
     import msgspec
 
     from claude_proxy.credentials.chain import credential_chain
-    from claude_proxy.upstream.anthropic import AnthropicBackend
-    from claude_proxy.upstream.base import UpstreamRequest
+    from claude_proxy.upstream.base import NativeRequest
+    from claude_proxy.upstream.factory import make_backend
 
     if config.simulator:
         raise ProxyError("the simulator does not run", hint="`claude-proxy start --simulator` starts it")
-    backend = AnthropicBackend(config, credential_chain(config, os.environ), os.environ)
+    backend = make_backend(config, credential_chain(config, os.environ), os.environ)
     try:
-        with await backend.send(UpstreamRequest("GET", _PATH)) as reply:
+        with await backend.native(NativeRequest("GET", _PATH)) as reply:
             return msgspec.json.decode(await reply.read())
     except msgspec.MsgspecError:
         return None

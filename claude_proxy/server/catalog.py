@@ -4,14 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from urllib.parse import quote
 
 import msgspec
 
 from claude_proxy.errors import CredentialError, ProxyError, UpstreamDisconnected
 from claude_proxy.translate.failure import upstream_failure
 from claude_proxy.translate.models import SHIPPED, Model, model_for
-from claude_proxy.upstream.base import Backend, UpstreamRequest
+from claude_proxy.upstream.base import Backend
 from claude_proxy.wire.anthropic import ModelInfo, ModelPage, read_models
 
 log = logging.getLogger(__name__)
@@ -82,15 +81,19 @@ class Catalog:
         after: str | None = None
         for _ in range(MAX_PAGES):
             page = await self._page(after)
+            if page is None:
+                break
             found += page.data
             after = page.last_id
             if not page.has_more or after is None:
                 break
         return found
 
-    async def _page(self, after: str | None) -> ModelPage:
-        path = "/v1/models?limit=1000" + (f"&after_id={quote(after, safe='')}" if after else "")
-        with await self._backend.send(UpstreamRequest("GET", path)) as upstream:
+    async def _page(self, after: str | None) -> ModelPage | None:
+        reply = await self._backend.models(after)
+        if reply is None:
+            return None
+        with reply as upstream:
             body = await upstream.read()
             if upstream.status != 200:
                 raise upstream_failure(upstream.status, upstream.headers, body, now=time.time())

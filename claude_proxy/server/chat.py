@@ -22,7 +22,8 @@ from claude_proxy.translate.draft import Options
 from claude_proxy.translate.failure import openai_headers, refused_thinking, upstream_failure
 from claude_proxy.translate.models import SHIPPED, Model, resolve
 from claude_proxy.transport.sink import Sink, Wait
-from claude_proxy.upstream.base import Reply, UpstreamRequest
+from claude_proxy.upstream.base import Reply
+from claude_proxy.upstream.retry import client_retries
 from claude_proxy.wire.anthropic import Usage, summed
 from claude_proxy.wire.chat_request import ChatRequest, read_chat_request
 
@@ -32,7 +33,6 @@ T = TypeVar("T")
 
 # After the last event upstream only has to end its reply; waiting for that keeps the connection for the next one.
 DRAIN = 0.5
-_PASSED_UP = ("anthropic-beta", "x-stainless-retry-count")
 
 
 async def chat_completions(request: web.Request) -> web.StreamResponse:
@@ -40,7 +40,8 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     chat, unknown = read_chat_request(request.get(BODY, b""))
     live = state.catalog.snapshot()
     model = state.catalog.model(resolve(chat.model, state.config.aliases, live.values() or SHIPPED))
-    ask = _Ask(state, exchange, chat, unknown, model, _translated(state, chat, unknown, model), _passed_up(request))
+    translation = _translated(state, chat, unknown, model)
+    ask = _Ask(state, exchange, chat, unknown, model, translation, _betas(request), client_retries(request.headers))
     exchange.model, exchange.upstream_model = chat.model, model.id
     exchange.warnings = ask.translation.warnings
     _log_notes(ask)
@@ -56,10 +57,9 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
             upstream.reply.close()
 
 
-def _passed_up(request: web.Request) -> dict[str, str]:
-    """What goes up as the client has said it: beta names, and how often it has retried by itself."""
-    headers = request.headers
-    return {name: value for name in _PASSED_UP if (value := headers.get(name)) is not None}
+def _betas(request: web.Request) -> list[str]:
+    """The client's `anthropic-beta` headers, each a comma-separated list of names."""
+    return request.headers.getall("anthropic-beta", [])
 
 
 class _Upstream(Struct):
@@ -77,7 +77,8 @@ class _Ask(Struct):
     unknown: frozenset[str]
     model: Model
     translation: ChatTranslation
-    headers: dict[str, str]
+    betas: list[str]  # the client's
+    client_retries: int
 
     async def send(self, upstreams: list[_Upstream]) -> None:
         """Append upstream's reply to the request, a good one. Raises its refusal as a ProxyError."""
@@ -93,10 +94,8 @@ class _Ask(Struct):
 
     async def sent(self, body: bytes) -> Reply:
         """Upstream's reply to `body`, a good one; close it."""
-        headers = self.headers
-        if betas := self.translation.betas:
-            headers = {**headers, "anthropic-beta": ",".join([*betas, headers.get("anthropic-beta", "")])}
-        reply = await self.state.backend.send(UpstreamRequest("POST", "/v1/messages", body, headers))
+        betas = [*self.translation.betas, *self.betas]
+        reply = await self.state.backend.messages(body, betas=betas, client_retries=self.client_retries)
         if reply.status != 200:
             with reply:
                 raise upstream_failure(reply.status, reply.headers, await reply.read(), now=time.time())

@@ -9,7 +9,7 @@ from claude_proxy.log import one_line
 from claude_proxy.server.exchange import BODY, EXCHANGE, STATE
 from claude_proxy.server.replies import header_safe
 from claude_proxy.server.stream import open_stream
-from claude_proxy.upstream.base import UpstreamRequest
+from claude_proxy.upstream.base import NativeRequest
 
 _ASKED = ("accept", "content-type", "x-stainless-retry-count")
 _ANSWERED = ("content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry")
@@ -29,13 +29,13 @@ async def forward(request: web.Request, path: str) -> web.StreamResponse:
     body = request.get(BODY)
     if body:
         request[EXCHANGE].model = _model(body)
-    sent = UpstreamRequest(
+    sent = NativeRequest(
         request.method,
         path + mark + query,
         body=body,
-        headers=_kept(request.headers, _ASKED),
+        headers=_request_headers(request),
     )
-    with await request.app[STATE].backend.send(sent) as upstream:
+    with await request.app[STATE].backend.native(sent) as upstream:
         headers = header_safe(_kept(upstream.headers, _ANSWERED))
         if "request-id" in headers:
             headers["x-request-id"] = headers["request-id"]
@@ -46,6 +46,14 @@ async def forward(request: web.Request, path: str) -> web.StreamResponse:
         async with open_stream(request, headers) as client:
             await upstream.feed(client)
     return client
+
+
+def _request_headers(request: web.Request) -> dict[str, str]:
+    """The client's headers that go upstream. `anthropic-beta` is a list, so repeated headers are joined."""
+    headers = _kept(request.headers, _ASKED)
+    if betas := request.headers.getall("anthropic-beta", []):
+        headers["anthropic-beta"] = ",".join(betas)
+    return headers
 
 
 class _Named(msgspec.Struct):

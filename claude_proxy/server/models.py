@@ -13,7 +13,7 @@ from claude_proxy.server.messages import forward
 from claude_proxy.server.replies import header_safe
 from claude_proxy.translate.failure import openai_headers, upstream_failure
 from claude_proxy.translate.models import resolve, to_openai_model
-from claude_proxy.upstream.base import UpstreamRequest
+from claude_proxy.upstream.base import NativeRequest
 from claude_proxy.wire.anthropic import ModelInfo
 from claude_proxy.wire.chat_reply import Model, ModelList
 
@@ -51,7 +51,7 @@ async def retrieve_model(request: web.Request) -> web.StreamResponse:
 
 
 async def _asked(request: web.Request, name: str, wanted: str) -> web.Response:
-    with await request.app[STATE].backend.send(UpstreamRequest("GET", _path(wanted))) as upstream:
+    with await request.app[STATE].backend.native(NativeRequest("GET", _path(wanted))) as upstream:
         body = await upstream.read()
         if upstream.status != 200:
             raise upstream_failure(upstream.status, upstream.headers, body, now=time.time())

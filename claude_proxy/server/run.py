@@ -20,7 +20,7 @@ from claude_proxy.server.binding import BACKLOG, address, bind, bind_unix, is_tc
 from claude_proxy.server.connection import Connection, Room
 from claude_proxy.server.exchange import STATE, State
 from claude_proxy.server.reload import Reload
-from claude_proxy.upstream.anthropic import AnthropicBackend
+from claude_proxy.upstream.factory import make_backend
 
 if sys.platform != "win32":
     import resource
@@ -85,7 +85,7 @@ async def _serve(
         if config.simulator:
             config = dataclasses.replace(config, base_url=await stack.enter_async_context(_simulator()))
         chain = credential_chain(config, environ)
-        backend = AnthropicBackend(config, chain, environ)
+        backend = make_backend(config, chain, environ)
         stack.push_async_callback(backend.close)
         app = proxy_app(config, backend, chain, nonce=nonce)
         server = Server(app)

@@ -1,6 +1,6 @@
-"""Who answers a Messages request: the contract between the endpoints and whatever is upstream."""
+"""The Backend contract: what the endpoints need from a program or a service that answers Messages requests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -9,8 +9,11 @@ from msgspec import Struct
 from claude_proxy.transport.sink import Sink
 
 
-class UpstreamRequest(Struct, frozen=True):
-    """One HTTP request to upstream. `path` starts with `/v1/` and keeps its query; credentials are added later."""
+class NativeRequest(Struct, frozen=True):
+    """One request to Anthropic's own HTTP API. `path` starts with `/v1/` and keeps its query.
+
+    Of `headers`, which are the client's, a backend takes over what upstream may see; it adds the credential itself.
+    """
 
     method: str
     path: str
@@ -18,12 +21,41 @@ class UpstreamRequest(Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
-class Reply(Protocol):
-    """An answer whose head has arrived; a context that ends the upstream request when it is left, finished or not.
+class Abilities(Struct, frozen=True):
+    """What a backend can do, as data; translation warns about what a backend cannot carry.
 
-    `headers` has lower-case names, and `ended` says whether the whole body has been taken. `feed` hands the body to a
-    sink until it ends or the sink wants no more, and may be called again for the rest. Both readers raise
-    UpstreamTimeout when upstream is silent for too long and UpstreamDisconnected when the body ends before its end.
+    `native` says whether requests to Anthropic's own HTTP API can be passed on as they are. `without_fields` names
+    top-level fields of a Messages request that have no effect with this backend, and `without_blocks` types of content
+    blocks that cannot be sent; each with the reason, a sentence fragment for a warning.
+    """
+
+    native: bool = True
+    without_fields: Mapping[str, str] = {}
+    without_blocks: Mapping[str, str] = {}
+
+
+class Identity(Struct, frozen=True):
+    """Which login a backend uses and so whose account pays, without any secret.
+
+    `source`, `kind`, `subscription` and `expires_at` (epoch seconds) are the credential's; `tail` is enough of it
+    to tell two keys apart. A backend that never sees the credential leaves out what it does not know.
+    """
+
+    backend: str
+    source: str
+    kind: str | None = None
+    subscription: str | None = None
+    expires_at: float | None = None
+    tail: str | None = None
+
+
+class Reply(Protocol):
+    """A reply whose head has arrived. As a context manager it ends the upstream request on exit, finished or not.
+
+    `headers` has lower-case names; no value holds the credential. `ended` says whether the whole body has been read.
+    `feed` passes the body to a sink until the body ends or the sink is over, and may be called again for the rest.
+    Both readers raise UpstreamTimeout when upstream is silent for too long, and UpstreamDisconnected when the body
+    is cut short.
     """
 
     @property
@@ -49,12 +81,37 @@ class Reply(Protocol):
 
 
 class Backend(Protocol):
-    """Sends requests upstream with the credential in force.
+    """Answers Messages requests with a credential of its own.
 
-    `send` returns when the head of the reply is there: `with await backend.send(request) as reply`. It raises
-    CredentialError, UpstreamUnreachable and UpstreamTimeout; an HTTP error is a Reply like any other.
+    The methods that return a Reply return when its head has arrived: `with await backend.messages(body) as reply`.
+    They raise CredentialError, UpstreamUnreachable and UpstreamTimeout; an HTTP error status is a Reply like any other.
     """
 
-    async def send(self, request: UpstreamRequest) -> Reply: ...
+    @property
+    def name(self) -> str:
+        """The backend's key in the factory's table."""
 
-    async def close(self) -> None: ...
+    @property
+    def abilities(self) -> Abilities: ...
+
+    async def messages(self, body: bytes, *, betas: Sequence[str] = (), client_retries: int = 0) -> Reply:
+        """Send a Messages request. The reply has the status codes and the body, JSON or events, of `POST /v1/messages`.
+
+        `betas` are names for `anthropic-beta`. `client_retries` says how often the client has already repeated this
+        request by itself; the backend then retries as many times less.
+        """
+
+    async def models(self, after: str | None = None) -> Reply | None:
+        """One page of the list of models, as `GET /v1/models` answers; `after` is the last id of the page before.
+
+        None if this backend has no list; the table that the program ships with is used then.
+        """
+
+    async def native(self, request: NativeRequest) -> Reply:
+        """Pass a request on as it is. Raises NotFound if `abilities.native` is false."""
+
+    async def identity(self) -> Identity:
+        """The login in use now. Raises CredentialError if there is none."""
+
+    async def close(self) -> None:
+        """Release connections and processes; running replies end with an error."""

@@ -14,7 +14,7 @@ from claude_proxy.server.app import proxy_app
 from claude_proxy.server.binding import bind
 from claude_proxy.server.exchange import STATE, State
 from claude_proxy.server.run import Server
-from claude_proxy.upstream.anthropic import AnthropicBackend
+from claude_proxy.upstream.factory import make_backend
 from tests.support.raw import Connection, Play, RawServer, answer, raw_server
 
 KEY = "sk-ant-api03-" + "test" * 8
@@ -72,7 +72,7 @@ async def _serve(play: Play = empty, *, credential: bool = True, **settings: obj
         # One source, because asking the system keyring starts a process, and these servers come by the hundred.
         source = EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", {"ANTHROPIC_API_KEY": KEY} if credential else {})
         chain = CredentialChain([source], config)
-        backend = AnthropicBackend(config, chain, {})
+        backend = make_backend(config, chain, {})
         app = proxy_app(config, backend, chain, nonce="a-nonce")
         server = Server(app)
         try:

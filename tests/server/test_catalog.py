@@ -1,5 +1,6 @@
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -9,7 +10,7 @@ from claude_proxy.errors import NoCredential, ProxyError, UpstreamUnreachable
 from claude_proxy.server.catalog import RETRY, Catalog
 from claude_proxy.translate.models import SHIPPED
 from claude_proxy.transport.sink import Sink
-from claude_proxy.upstream.base import Reply, UpstreamRequest
+from claude_proxy.upstream.base import Abilities, Identity, NativeRequest, Reply
 
 
 @dataclass
@@ -40,19 +41,33 @@ class Canned:
 class Lists:
     """A Backend that answers with `pages`, one after the other, then with the last one for ever."""
 
-    def __init__(self, *pages: bytes | ProxyError | int) -> None:
+    name = "lists"
+    abilities = Abilities()
+
+    def __init__(self, *pages: bytes | ProxyError | int | None) -> None:
         self.pages = list(pages)
-        self.asked: list[str] = []
+        self.asked: list[str | None] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def send(self, request: UpstreamRequest) -> Reply:
-        self.asked.append(request.path)
+    async def models(self, after: str | None = None) -> Reply | None:
+        self.asked.append(after)
         await self.gate.wait()
         page = self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
         if isinstance(page, ProxyError):
             raise page
+        if page is None:
+            return None
         return Canned(b"", page) if isinstance(page, int) else Canned(page)
+
+    async def messages(self, body: bytes, *, betas: Sequence[str] = (), client_retries: int = 0) -> Reply:
+        raise NotImplementedError
+
+    async def native(self, request: NativeRequest) -> Reply:
+        raise NotImplementedError
+
+    async def identity(self) -> Identity:
+        raise NotImplementedError
 
     async def close(self) -> None:
         pass
@@ -73,7 +88,15 @@ async def test_all_pages_are_read_in_upstreams_order() -> None:
     backend = Lists(page("b/1", "a", more=True), page("c"))
     catalog = Catalog(backend, 600)
     assert [info.id for info in await catalog.models()] == ["b/1", "a", "c"]
-    assert backend.asked == ["/v1/models?limit=1000", "/v1/models?limit=1000&after_id=a"]
+    assert backend.asked == [None, "a"]
+
+
+async def test_a_backend_without_a_list_leaves_the_shipped_table() -> None:
+    backend = Lists(None)
+    catalog = Catalog(backend, 600)
+    assert await catalog.models() == SHIPPED
+    assert await catalog.models() == SHIPPED
+    assert len(backend.asked) == 1
 
 
 async def test_pages_without_an_end_are_given_up() -> None:

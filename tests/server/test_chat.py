@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from claude_proxy.simulator.app import Options
 from tests.support.daemon import Daemon, daemon, proxied
@@ -109,12 +110,14 @@ async def test_betas_of_the_client_go_up_beside_ours(http: aiohttp.ClientSession
         "tools": TOOLS,
         "reasoning_effort": "low",
     }
-    headers = {"anthropic-beta": "context-1m-2025-08-07"}
+    headers = CIMultiDict(
+        [("anthropic-beta", "context-1m-2025-08-07"), ("anthropic-beta", "context-management-2025-06-27")]
+    )
     async with http.post(f"{proxy.openai}/chat/completions", json=body, headers=headers) as response:
         assert response.status == 200
     await ask(http, proxy.url)
     first, second = (sent.headers.get("anthropic-beta") for sent in proxy.sent if sent.path == "/v1/messages")
-    assert first == "interleaved-thinking-2025-05-14,context-1m-2025-08-07"
+    assert first == "interleaved-thinking-2025-05-14,context-1m-2025-08-07,context-management-2025-06-27"
     assert second is None
 
 

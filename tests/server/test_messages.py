@@ -4,6 +4,7 @@ import logging
 
 import anthropic
 import pytest
+from multidict import CIMultiDict
 from yarl import URL
 
 from tests.server.conftest import KEY, Serve
@@ -64,6 +65,13 @@ async def test_a_stream_passes_as_it_comes(serve: Serve) -> None:
         assert await reply.content.readany() == b"event: a\r\nda"
         more.set()
         assert await reply.read() == b"ta: \xff\r\n\r\n"
+
+
+async def test_repeated_beta_headers_are_joined(serve: Serve) -> None:
+    headers = CIMultiDict([("anthropic-beta", "a-2026"), ("anthropic-beta", "b-2026, c-2026")])
+    async with serve() as served:
+        await served.client.post("/v1/messages", data=b"{}", headers=headers)
+    assert b"\r\nanthropic-beta: a-2026,b-2026,c-2026\r\n" in served.sent()[0]
 
 
 async def test_upstreams_error_comes_down_as_it_is(serve: Serve) -> None:

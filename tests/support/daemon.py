@@ -18,7 +18,7 @@ from claude_proxy.server.app import proxy_app
 from claude_proxy.server.binding import bind
 from claude_proxy.server.run import Server
 from claude_proxy.simulator.app import SENT, Options, Sent, simulator_app
-from claude_proxy.upstream.anthropic import AnthropicBackend
+from claude_proxy.upstream.factory import make_backend
 from tests.support.judge import assert_valid_upstream
 
 KEY = "sk-ant-api03-" + "test" * 8
@@ -69,7 +69,7 @@ async def proxied(upstream: str, *, port: int = 0, **settings: object) -> AsyncI
     config = load({"base_url": upstream, "retries": 0, **settings}, {})
     # One source, because asking the system keyring starts a process, and these daemons come by the hundred.
     chain = CredentialChain([EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", {"ANTHROPIC_API_KEY": KEY})], config)
-    backend = AnthropicBackend(config, chain, {})
+    backend = make_backend(config, chain, {})
     server = Server(proxy_app(config, backend, chain))
     try:
         yield await server.start(bind("127.0.0.1", port), "127.0.0.1")

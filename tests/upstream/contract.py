@@ -8,10 +8,10 @@ import pytest
 
 from claude_proxy.errors import UpstreamDisconnected, UpstreamTimeout, UpstreamUnreachable
 from claude_proxy.transport.sink import Wait
-from claude_proxy.upstream.base import Backend, Reply, UpstreamRequest
+from claude_proxy.upstream.base import Backend, Reply
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, Play, RawServer, answer, chunk
 
-ASK = UpstreamRequest("POST", "/v1/messages?beta=true", b'{"a": 1}', {"anthropic-beta": "x"})
+BODY = b'{"a": 1}'
 
 
 class Parts:
@@ -40,7 +40,7 @@ class BackendContract:
     @asynccontextmanager
     async def reply(self, play: Play, **settings: object) -> AsyncIterator[Reply]:
         async with self.backend(play, **settings) as (backend, _):
-            with await backend.send(ASK) as reply:
+            with await backend.messages(BODY) as reply:
                 yield reply
 
     async def test_the_reply_has_status_lower_case_headers_and_the_body_as_it_came(self) -> None:
@@ -54,17 +54,18 @@ class BackendContract:
             assert await reply.read() == b"\xff\x00body"
             assert reply.ended
 
-    async def test_method_path_query_and_body_arrive_unchanged(self) -> None:
+    async def test_the_body_and_the_beta_names_are_sent_unchanged(self) -> None:
         async def play(peer: Connection) -> None:
             await peer.request()
             await peer.send(answer(b""))
 
         async with self.backend(play) as (backend, upstream):
-            with await backend.send(ASK) as reply:
+            with await backend.messages(BODY, betas=["a-2026", "b-2026"]) as reply:
                 await reply.read()
         head, _, body = upstream.requests[0].partition(b"\r\n\r\n")
-        assert head.startswith(b"POST /v1/messages?beta=true HTTP/1.1\r\n")
-        assert body == b'{"a": 1}'
+        assert head.startswith(b"POST /v1/messages HTTP/1.1\r\n")
+        assert b"anthropic-beta: a-2026,b-2026\r\n" in head.lower() + b"\r\n"
+        assert body == BODY
 
     async def test_data_arrives_while_the_reply_goes_on(self) -> None:
         more = asyncio.Event()
@@ -171,7 +172,7 @@ class BackendContract:
             left.set()
 
         async with self.backend(play) as (backend, _):
-            with await backend.send(ASK) as reply:
+            with await backend.messages(BODY) as reply:
                 await reply.feed(Parts(wanted=3))
             await asyncio.wait_for(left.wait(), 5)
 
@@ -233,7 +234,7 @@ class BackendContract:
 
         async with self.backend(play, first_byte_timeout=0.05) as (backend, _):
             with pytest.raises(UpstreamTimeout, match=r"not begun to answer within 0\.05 s"):
-                await backend.send(ASK)
+                await backend.messages(BODY)
 
     @pytest.mark.parametrize("early", [b"", chunk(b"one")])
     async def test_silence_within_the_body_has_a_bound_of_its_own(self, early: bytes) -> None:
@@ -254,4 +255,4 @@ class BackendContract:
             pass
         async with self.backend(play, base_url=upstream.url) as (backend, _):
             with pytest.raises(UpstreamUnreachable):
-                await backend.send(ASK)
+                await backend.messages(BODY)

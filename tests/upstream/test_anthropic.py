@@ -12,10 +12,10 @@ from claude_proxy.credentials.base import Credential, Finding, Secret, Source
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.environment import EnvironmentVariable
 from claude_proxy.errors import InvalidRequest, NoCredential, UpstreamDisconnected, UpstreamRefused, UpstreamUnreachable
-from claude_proxy.upstream.anthropic import BACKENDS, AnthropicBackend, upstream_headers
-from claude_proxy.upstream.base import Backend, Reply, UpstreamRequest
+from claude_proxy.upstream.anthropic import AnthropicBackend, upstream_headers
+from claude_proxy.upstream.base import Backend, Identity, NativeRequest, Reply
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, Play, RawServer, answer, chunk, raw_server
-from tests.upstream.contract import ASK, BackendContract
+from tests.upstream.contract import BODY, BackendContract
 
 KEY = "sk-ant-api03-" + "test" * 8
 
@@ -38,8 +38,8 @@ async def backend(
 
 
 @asynccontextmanager
-async def asked(sender: Backend, request: UpstreamRequest) -> AsyncIterator[Reply]:
-    with await sender.send(request) as reply:
+async def asked(sender: Backend, request: NativeRequest | None = None) -> AsyncIterator[Reply]:
+    with await (sender.native(request) if request else sender.messages(BODY)) as reply:
         yield reply
 
 
@@ -69,12 +69,33 @@ class Renewing(Source):
         return self.token
 
 
-def test_the_backend_has_a_row() -> None:
-    assert BACKENDS["anthropic"] is AnthropicBackend
+async def test_a_native_request_is_sent_with_its_method_path_query_and_body() -> None:
+    request = NativeRequest("POST", "/v1/messages?beta=true", BODY, {"anthropic-beta": "x"})
+    async with backend(ok) as (sender, upstream), asked(sender, request) as reply:
+        await reply.read()
+    head, _, body = upstream.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/messages?beta=true HTTP/1.1\r\n")
+    assert body == BODY
+
+
+async def test_the_list_of_models_is_read_page_by_page() -> None:
+    async with backend(ok) as (sender, upstream):
+        for after in (None, "a/b"):
+            with await sender.models(after) as reply:
+                await reply.read()
+    paths = [request.split(b" ")[1] for request in upstream.requests]
+    assert paths == [b"/v1/models?limit=1000", b"/v1/models?limit=1000&after_id=a%2Fb"]
+
+
+async def test_the_identity_names_the_login_and_not_the_secret() -> None:
+    async with backend(ok) as (sender, _):
+        identity = await sender.identity()
+    assert identity == Identity("anthropic", "ANTHROPIC_API_KEY", "api_key", tail="…test")
+    assert KEY not in repr(identity)
 
 
 async def test_the_request_names_this_program_and_carries_the_credential() -> None:
-    async with backend(ok) as (upstream_side, upstream), asked(upstream_side, ASK) as reply:
+    async with backend(ok) as (upstream_side, upstream), asked(upstream_side) as reply:
         await reply.read()
     lines = upstream.requests[0].decode().lower().split("\r\n")
     assert f"user-agent: claude-proxy/{__version__}" in lines
@@ -83,7 +104,7 @@ async def test_the_request_names_this_program_and_carries_the_credential() -> No
 
 
 async def test_a_request_without_a_body_declares_no_content_type() -> None:
-    async with backend(ok) as (sender, upstream), asked(sender, UpstreamRequest("GET", "/v1/models")) as reply:
+    async with backend(ok) as (sender, upstream), asked(sender, NativeRequest("GET", "/v1/models")) as reply:
         await reply.read()
     assert b"content-type" not in upstream.requests[0].lower()
 
@@ -111,7 +132,7 @@ def test_beta_names_of_both_sides_are_kept_once() -> None:
 async def test_beta_names_do_not_leak_into_the_next_request() -> None:
     async with backend(ok) as (sender, upstream):
         for headers in ({"anthropic-beta": "one-2026"}, {}):
-            async with asked(sender, UpstreamRequest("GET", "/v1/models", headers=headers)) as reply:
+            async with asked(sender, NativeRequest("GET", "/v1/models", headers=headers)) as reply:
                 await reply.read()
     assert b"one-2026" in upstream.requests[0]
     assert b"one-2026" not in upstream.requests[1]
@@ -120,7 +141,7 @@ async def test_beta_names_do_not_leak_into_the_next_request() -> None:
 async def test_a_pooled_connection_is_used_again() -> None:
     async with backend(ok) as (sender, upstream):
         for _ in range(3):
-            async with asked(sender, ASK) as reply:
+            async with asked(sender) as reply:
                 await reply.read()
     assert upstream.connections == 1
 
@@ -136,7 +157,7 @@ async def test_a_connection_found_dead_is_replaced_unseen() -> None:
 
     async with backend(play) as (sender, upstream):
         for expected in (b"first", b"second"):
-            async with asked(sender, ASK) as reply:
+            async with asked(sender) as reply:
                 assert await reply.read() == expected
     assert upstream.connections == 2
 
@@ -147,7 +168,7 @@ async def test_a_connection_that_dies_twice_before_its_reply_is_an_error() -> No
 
     async with backend(play) as (sender, upstream):
         with pytest.raises(UpstreamDisconnected):
-            await sender.send(ASK)
+            await sender.messages(BODY)
     assert upstream.connections == 2
 
 
@@ -156,7 +177,7 @@ async def test_nothing_is_sent_again_once_the_reply_has_begun() -> None:
         await peer.request()
         await peer.send(SSE_HEAD + chunk(b"one"))
 
-    async with backend(play) as (sender, upstream), asked(sender, ASK) as reply:
+    async with backend(play) as (sender, upstream), asked(sender) as reply:
         with pytest.raises(UpstreamDisconnected):
             await reply.read()
     assert upstream.connections == 1
@@ -174,8 +195,8 @@ async def test_a_reply_that_runs_while_the_pool_is_given_up_goes_on() -> None:
         if peer.number == 3:
             await peer.send(answer(b"other"))
 
-    async with backend(play) as (sender, upstream), asked(sender, ASK) as running:
-        async with asked(sender, ASK) as reply:
+    async with backend(play) as (sender, upstream), asked(sender) as running:
+        async with asked(sender) as reply:
             assert await reply.read() == b"other"
         given_up.set()
         assert await running.read() == b"whole"
@@ -192,7 +213,7 @@ async def test_a_renewed_login_is_tried_once_after_a_401() -> None:
             await peer.send(answer(b"{}", "200 OK" if b"new-token" in request else "401 Unauthorized"))
 
     chain = CredentialChain([source], load({}, {}))
-    async with backend(play, chain=chain) as (sender, upstream), asked(sender, ASK) as reply:
+    async with backend(play, chain=chain) as (sender, upstream), asked(sender) as reply:
         assert reply.status == 200
     assert len(upstream.requests) == 2
 
@@ -203,7 +224,7 @@ async def test_a_401_without_another_credential_is_the_reply() -> None:
             await peer.request()
             await peer.send(answer(b"no", "401 Unauthorized"))
 
-    async with backend(play) as (sender, upstream), asked(sender, ASK) as reply:
+    async with backend(play) as (sender, upstream), asked(sender) as reply:
         assert (reply.status, await reply.read()) == (401, b"no")
     assert len(upstream.requests) == 1
 
@@ -211,7 +232,7 @@ async def test_a_401_without_another_credential_is_the_reply() -> None:
 async def test_without_a_credential_nothing_is_sent() -> None:
     async with backend(ok, chain=CredentialChain([], load({}, {}))) as (sender, upstream):
         with pytest.raises(NoCredential):
-            await sender.send(ASK)
+            await sender.messages(BODY)
     assert upstream.connections == 0
 
 
@@ -222,7 +243,7 @@ async def test_a_redirect_is_never_followed() -> None:
 
     async with backend(play) as (sender, upstream):
         with pytest.raises(UpstreamRefused, match="redirect") as caught:
-            await sender.send(ASK)
+            await sender.messages(BODY)
     assert (caught.value.status, caught.value.code, upstream.connections) == (502, "upstream_redirect", 1)
 
 
@@ -234,7 +255,7 @@ async def test_a_reply_that_is_not_http_is_an_error_and_not_asked_for_again() ->
 
     async with backend(play) as (sender, upstream):
         with pytest.raises(UpstreamDisconnected):
-            await sender.send(ASK)
+            await sender.messages(BODY)
     assert upstream.connections == 1
 
 
@@ -245,7 +266,7 @@ async def test_a_busy_upstream_is_asked_again(status: str) -> None:
             await peer.request()
             await peer.send(answer(b"{}", status if len(peer.requests) <= 2 else "200 OK"))
 
-    async with backend(play, retries=2) as (sender, upstream), asked(sender, ASK) as reply:
+    async with backend(play, retries=2) as (sender, upstream), asked(sender) as reply:
         assert reply.status == 200
     assert len(upstream.requests) == 3
 
@@ -256,7 +277,7 @@ async def test_the_last_refusal_is_the_reply() -> None:
             await peer.request()
             await peer.send(answer(b"busy", "529 Overloaded"))
 
-    async with backend(play, retries=1) as (sender, upstream), asked(sender, ASK) as reply:
+    async with backend(play, retries=1) as (sender, upstream), asked(sender) as reply:
         assert (reply.status, await reply.read()) == (529, b"busy")
     assert len(upstream.requests) == 2
 
@@ -267,10 +288,13 @@ async def test_a_client_that_tries_again_by_itself_uses_up_our_retries() -> None
             await peer.request()
             await peer.send(answer(b"busy", "529 Overloaded"))
 
-    tried = UpstreamRequest("POST", "/v1/messages", b"{}", {"x-stainless-retry-count": "1"})
-    async with backend(play, retries=1) as (sender, upstream), asked(sender, tried) as reply:
-        assert reply.status == 529
-    assert len(upstream.requests) == 1
+    tried = NativeRequest("POST", "/v1/messages", b"{}", {"x-stainless-retry-count": "1"})
+    async with backend(play, retries=1) as (sender, upstream):
+        async with asked(sender, tried) as reply:
+            assert reply.status == 529
+        with await sender.messages(BODY, client_retries=1) as reply:
+            assert reply.status == 529
+    assert len(upstream.requests) == 2
 
 
 async def test_an_upstream_that_cannot_be_reached_is_tried_again() -> None:
@@ -286,7 +310,7 @@ async def test_an_upstream_that_cannot_be_reached_is_tried_again() -> None:
     config = load({"base_url": url, "retries": 2}, {})
     made = AnthropicBackend(config, one_key(config), {}, jitter=jitter)
     with pytest.raises(UpstreamUnreachable):
-        await made.send(ASK)
+        await made.messages(BODY)
     await made.close()
     assert pauses == 2
 
@@ -302,7 +326,7 @@ async def test_a_client_that_leaves_ends_the_waiting() -> None:
 
     async with backend(play, retries=1) as (sender, upstream):
         sender._jitter = lambda: 1000.0
-        waiting = asyncio.create_task(sender.send(ASK))
+        waiting = asyncio.create_task(sender.messages(BODY))
         await asked.wait()
         waiting.cancel()
         await asyncio.wait([waiting], timeout=5)
@@ -314,7 +338,7 @@ async def test_a_client_that_leaves_ends_the_waiting() -> None:
 async def test_a_path_that_is_none_of_ours_is_not_asked_for(path: str) -> None:
     async with backend(ok) as (sender, upstream):
         with pytest.raises(InvalidRequest):
-            await sender.send(UpstreamRequest("GET", path))
+            await sender.native(NativeRequest("GET", path))
     assert upstream.connections == 0
 
 
@@ -322,12 +346,12 @@ async def test_a_path_that_is_none_of_ours_is_not_asked_for(path: str) -> None:
 async def test_what_would_begin_another_header_is_not_sent(value: str) -> None:
     async with backend(ok) as (sender, upstream):
         with pytest.raises(InvalidRequest, match="line break"):
-            await sender.send(UpstreamRequest("GET", "/v1/models", headers={"anthropic-beta": value}))
+            await sender.native(NativeRequest("GET", "/v1/models", headers={"anthropic-beta": value}))
     assert upstream.connections == 0
 
 
 async def test_a_fragment_is_no_part_of_what_is_asked_for() -> None:
-    async with backend(ok) as (sender, upstream), asked(sender, UpstreamRequest("GET", "/v1/models?a=b#c")):
+    async with backend(ok) as (sender, upstream), asked(sender, NativeRequest("GET", "/v1/models?a=b#c")):
         pass
     assert upstream.requests[0].startswith(b"GET /v1/models?a=b HTTP/1.1\r\n")
 
@@ -336,10 +360,10 @@ async def test_a_path_in_the_base_url_comes_before_ours() -> None:
     async with raw_server(ok) as upstream:
         config = load({"base_url": f"{upstream.url}/gateway/", "retries": 0}, {})
         made = AnthropicBackend(config, one_key(config), {})
-        async with asked(made, ASK) as reply:
+        async with asked(made) as reply:
             await reply.read()
         await made.close()
-    assert upstream.requests[0].startswith(b"POST /gateway/v1/messages?beta=true HTTP/1.1\r\nhost: 127.0.0.1:")
+    assert upstream.requests[0].startswith(b"POST /gateway/v1/messages HTTP/1.1\r\nhost: 127.0.0.1:")
 
 
 async def test_a_client_that_leaves_while_the_head_is_awaited_ends_the_request() -> None:
@@ -352,7 +376,7 @@ async def test_a_client_that_leaves_while_the_head_is_awaited_ends_the_request()
         left.set()
 
     async with backend(play) as (sender, _):
-        waiting = asyncio.create_task(sender.send(ASK))
+        waiting = asyncio.create_task(sender.messages(BODY))
         await begun.wait()
         waiting.cancel()
         await asyncio.wait_for(left.wait(), 5)
