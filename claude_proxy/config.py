@@ -1,91 +1,88 @@
 """The settings: one frozen dataclass, read from flags, environment and file, each value with its origin.
 
-A field is a setting: its name, type, default and help stand once, below. From the name follow the file's key
-(`max_body`), the environment variable (`CLAUDE_PROXY_MAX_BODY`) and the flag (`--max-body`). Flags win over
-the environment, the environment over the file, the file over the defaults. Nothing is read from the current
-directory: a project that one happens to stand in must not be able to redirect a credential.
+A field is a setting: its name, type, range, default and help are written once, below. The name gives the file's key
+(`max_body`), the environment variable (`CLAUDE_PROXY_MAX_BODY`) and the flag (`--max-body`). Flags win over the
+environment, the environment over the file, the file over the defaults. Nothing is read from the current directory: a
+project must not be able to redirect a credential.
 """
 
-import dataclasses
 import difflib
 import ipaddress
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
-import platformdirs
+from msgspec import Meta
 
 from claude_proxy.errors import ConfigError
+from claude_proxy.files import others_can_change
+from claude_proxy.options import Options
+from claude_proxy.setting import Count, Seconds, Setting, as_argument, as_text, setting, settings_of
 
-APP = "claude-proxy"
 ENV_PREFIX = "CLAUDE_PROXY_"
 ANTHROPIC_BASE_URL = "https://api.anthropic.com"
-LOG_LEVELS = ("debug", "info", "warning", "error")
+MAX_FILE = 1024 * 1024
 
 Origin = Literal["flag", "environment", "file", "default"]
 
-
-class Setting(NamedTuple):
-    """One setting, whatever its value: `env` is a second environment variable that sets it."""
-
-    name: str
-    default: Any
-    help: str
-    env: str | None
-
-
-def _setting(default: Any, help_text: str, *, env: str | None = None) -> Any:
-    # By a factory, because a mapping is no default that a dataclass takes.
-    return field(default_factory=lambda: default, metadata={"default": default, "help": help_text, "env": env})
+# RFC 1123 labels of up to 63 characters, or an address in brackets. A name that DNS cannot hold would fail per request.
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Options):
     """The settings of one run. Times are seconds, sizes are bytes."""
 
-    host: str = _setting("localhost", "address to listen on; one that others can reach needs `api_key_file`")
-    port: int = _setting(8000, "TCP port to listen on; 0 takes a free one")
-    base_url: str = _setting(
-        ANTHROPIC_BASE_URL, "where the Messages API is; https, or http to loopback", env="ANTHROPIC_BASE_URL"
+    host: str = setting("localhost", "address to listen on; one that other machines can reach needs `api_key_file`")
+    port: Annotated[int, Meta(ge=0, le=65535)] = setting(8000, "TCP port to listen on; 0 takes a free one")
+    base_url: str = setting(
+        ANTHROPIC_BASE_URL, "address of the Messages API; https, or http to loopback", env="ANTHROPIC_BASE_URL"
     )
-    simulator: bool = _setting(False, "answer from the built-in simulator: no account, no cost, no Claude")
-    aliases: Mapping[str, str] = _setting(MappingProxyType({}), 'further model names, as a table: `gpt-4o = "sonnet"`')
-    max_tokens: int = _setting(0, "upper bound for max_tokens; 0 leaves it to the model")
-    reasoning_text: bool = _setting(True, "return the model's thinking as `reasoning_content`")
-    prompt_caching: bool = _setting(True, "ask for automatic prompt caching, which OpenAI clients expect")
-    max_choices: int = _setting(8, "the most answers that one request may ask for with `n`")
-    fast_mode: bool = _setting(False, "let `service_tier: fast` ask for Claude's fast mode, which costs more")
-    strict: bool = _setting(False, "refuse what cannot be translated (400) instead of warning about it")
-    allowed_hosts: tuple[str, ...] = _setting(
-        (), "further values of the Host header that may come in, beside localhost, 127.0.0.1 and [::1]"
+    simulator: bool = setting(False, "answer from the built-in simulator: no account, no cost, no Claude")
+    aliases: Mapping[str, str] = setting(
+        MappingProxyType({}), 'further model names, as a table: `gpt-4o = "sonnet"`', at_once=True
     )
-    allowed_origins: tuple[str, ...] = _setting(
-        (), "web pages that may use this server, as scheme://host:port; none unless named here"
+    allowed_hosts: tuple[str, ...] = setting(
+        (), "further accepted values of the Host header, beside localhost, 127.0.0.1 and [::1]", at_once=True
     )
-    api_key_file: str = _setting("", "file with the key that every request must carry; made when it is not there")
-    same_user: bool = _setting(True, "refuse programs of other users of this machine (Linux)")
-    unix_socket: str = _setting("", "path of a unix socket to listen on besides, for this user alone")
-    max_body: int = _setting(32 * 1024 * 1024, "largest request body accepted; upstream's own limit is 32 MB")
-    max_body_total: int = _setting(
+    allowed_origins: tuple[str, ...] = setting(
+        (), "web pages that may use this server, as scheme://host:port; by default none", at_once=True
+    )
+    api_key_file: str = setting(
+        "", "file with the key that every request must carry; created when it does not exist", file=True
+    )
+    same_user: bool = setting(True, "refuse connections from programs of other users of this machine (Linux)")
+    unix_socket: str = setting(
+        "", "path of a unix socket to listen on as well; only this user can connect to it", file=True
+    )
+    max_body: Count = setting(32 * 1024 * 1024, "largest request body accepted; upstream's own limit is 32 MB")
+    max_body_total: Count = setting(
         256 * 1024 * 1024, "bytes of all request bodies held at the same time; further requests wait; 0 sets no limit"
     )
-    connect_timeout: float = _setting(10.0, "how long connecting to upstream may take")
-    first_byte_timeout: float = _setting(600.0, "how long upstream may take from a request to the head of its reply")
-    read_timeout: float = _setting(600.0, "how long upstream may stay silent within a reply; its pings are no silence")
-    retries: int = _setting(1, "how often a request is tried again while upstream is busy or away; at most 4 times")
-    max_concurrency: int = _setting(2000, "requests that run at the same time; as many more wait; 0 sets no limit")
-    idle_timeout: float = _setting(0.0, "end when nobody has asked anything for so long; 0 never does")
-    drain_timeout: float = _setting(30.0, "how long running answers may go on after `stop`")
-    keepalive_interval: float = _setting(15.0, "how often a waiting client gets a comment while the model is silent")
-    models_ttl: float = _setting(600.0, "how long upstream's list of models is kept")
-    log_level: str = _setting("info", "how much to log: debug, info, warning or error")
-    log_format: Literal["text", "json"] = _setting("text", "how a log line looks: text or json")
+    connect_timeout: Seconds = setting(10.0, "longest time to connect to upstream")
+    first_byte_timeout: Seconds = setting(600.0, "longest time from sending a request to the head of its reply")
+    read_timeout: Seconds = setting(600.0, "longest silence of upstream within a reply; its pings end a silence")
+    retries: Count = setting(
+        1, "how often a request is sent again while upstream is busy or unreachable; at most 4 times"
+    )
+    max_concurrency: Count = setting(2000, "requests that run at the same time; as many more wait; 0 sets no limit")
+    idle_timeout: Seconds = setting(0.0, "exit after this time without a request; 0 never exits")
+    drain_timeout: Seconds = setting(30.0, "how long open answers may take to finish after `stop`")
+    keepalive_interval: Seconds = setting(
+        15.0, "interval of the comments sent to a waiting client while the model is silent", at_once=True
+    )
+    models_ttl: Seconds = setting(600.0, "how long upstream's list of models is cached", at_once=True)
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", "lowest level to log: debug, info, warning or error", at_once=True
+    )
+    log_format: Literal["text", "json"] = setting("text", "format of log lines: text or json", at_once=True)
 
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
 
@@ -101,9 +98,14 @@ class Config:
     def upstream_is_loopback(self) -> bool:
         return is_loopback(urlsplit(self.base_url).hostname or "")
 
+    def flags(self) -> dict[str, str]:
+        """The settings that flags gave, as texts that `load` accepts as flags again."""
+        return {item.name: as_text(getattr(self, item.name)) for item in SETTINGS if self.origin(item.name) == "flag"}
 
+
+# Inherited fields come first in a dataclass; a reader wants the port before the translation's options.
 SETTINGS: tuple[Setting, ...] = tuple(
-    Setting(item.name, **item.metadata) for item in dataclasses.fields(Config) if item.name != "origins"
+    sorted(settings_of(Config), key=lambda item: item.name in {each.name for each in settings_of(Options)})
 )
 _BY_NAME = {item.name: item for item in SETTINGS}
 
@@ -114,8 +116,13 @@ def environment_names(name: str) -> tuple[str, ...]:
     return (ENV_PREFIX + name.upper(), *([other] if other else []))
 
 
+def as_arguments(flags: Mapping[str, str]) -> list[str]:
+    """`flags` as a command line, for a process of ours that is to see the same settings."""
+    return [as_argument(item, flags[item.name]) for item in SETTINGS if item.name in flags]
+
+
 def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine and nothing else: localhost, 127.0.0.0/8 or ::1."""
+    """Whether `host` can only mean this machine: localhost, 127.0.0.0/8 or ::1."""
     if host.lower() == "localhost":
         return True
     try:
@@ -125,14 +132,14 @@ def is_loopback(host: str) -> bool:
 
 
 def check_upstream_is_elsewhere(config: Config, ports: Iterable[int]) -> None:
-    """Raise ConfigError when `base_url` is the daemon that listens on `ports`: it would ask itself without end."""
+    """Raise ConfigError when `base_url` is the daemon that listens on `ports`: it would ask itself in a loop."""
     url = urlsplit(config.base_url)
     port = url.port or (443 if url.scheme == "https" else 80)
     if config.simulator or not config.upstream_is_loopback or port not in ports:
         return
-    hint = "name the address of the Messages API, or leave it out for Anthropic's"
+    hint = "set it to the address of the Messages API, or leave it out for Anthropic's"
     if config.origin("base_url") == "environment":
-        hint = "`unset ANTHROPIC_BASE_URL` (or CLAUDE_PROXY_BASE_URL): it is for programs that ask claude-proxy"
+        hint = "`unset ANTHROPIC_BASE_URL` (or CLAUDE_PROXY_BASE_URL): it is for clients of claude-proxy"
     raise ConfigError(f"base_url {config.base_url} is claude-proxy's own address", hint=hint)
 
 
@@ -141,7 +148,7 @@ def load(
     environ: Mapping[str, str],
     file: Path | None = None,
 ) -> Config:
-    """The settings in force. A flag that is `None` was not given; a missing `file` is an empty one.
+    """The settings in force. A flag whose value is `None` was not given; a missing `file` counts as an empty one.
 
     Raises ConfigError naming the setting, its origin and what would be accepted.
     """
@@ -149,7 +156,9 @@ def load(
     origins: dict[str, Origin] = {}
 
     def take(name: str, value: object, origin: Origin, where: str) -> None:
-        values[name] = _converted(name, value, where)
+        if name == "base_url":  # no value of it is printed before its password is removed
+            value = _without_password(value, where)
+        values[name] = _BY_NAME[name].convert(value, where)
         origins[name] = origin
 
     for name, value in _file_values(file).items():
@@ -160,7 +169,7 @@ def load(
                 take(name, environ[variable], "environment", variable)
     for name, value in flags.items():
         if value is not None:
-            take(name, value, "flag", "--" + name.replace("_", "-"))
+            take(name, value, "flag", _BY_NAME[name].flag)
     config = Config(**values, origins=origins)  # type: ignore[arg-type] # converted above, field by field
     _check(config)
     if sys.platform == "win32":
@@ -172,12 +181,13 @@ def _file_values(file: Path | None) -> dict[str, object]:
     if file is None:
         return {}
     try:
-        data = tomllib.loads(file.read_text("utf-8"))
+        text = _read_private(file)
+        data = tomllib.loads(text)
     except FileNotFoundError:
         return {}
     except OSError as exc:
         raise ConfigError(f"cannot read {file}: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as exc:
         raise ConfigError(f"{file} is not valid TOML: {exc}") from exc
     for key in data:
         if key not in _BY_NAME:
@@ -187,194 +197,72 @@ def _file_values(file: Path | None) -> dict[str, object]:
     return data
 
 
-def _converted(name: str, value: object, where: str) -> object:
-    default = _BY_NAME[name].default
-    match default, value:
-        case bool(), bool():
-            return value
-        case bool(), str():
-            return _boolean(value, where)
-        case int(), int() if not isinstance(value, bool) and not isinstance(default, bool):
-            return value
-        case float(), float() | int() if not isinstance(value, bool):
-            return float(value)
-        case str(), str():
-            return value
-        case int() | float(), str():
-            return _number(type(default), value, where)
-        case tuple(), str():
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        case tuple(), list() | tuple() if all(isinstance(part, str) for part in value):
-            return tuple(value)
-        case Mapping(), Mapping() if all(isinstance(part, str) for part in value.values()):
-            return MappingProxyType(dict(value))
-        case Mapping(), str():
-            return MappingProxyType(_pairs(value, where))
-    raise ConfigError(f"{where} must be {_wanted(default)}, not {value!r}")
+def _read_private(file: Path) -> str:
+    """The text of a file that decides where a credential goes: it must be this user's alone to change."""
+    # Without blocking: a FIFO may be in its place.
+    with os.fdopen(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:
+        for path, info in ((file, os.fstat(stream.fileno())), (file.parent, file.parent.stat())):
+            if others_can_change(info):
+                raise ConfigError(
+                    f"other users can change {path}",
+                    hint=f"check what it holds, then `chown {_user()} {path}` and `chmod go-w {path}`",
+                )
+        return stream.read(MAX_FILE).decode("utf-8")
 
 
-def _boolean(value: str, where: str) -> bool:
-    words = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }
-    try:
-        return words[value.lower()]
-    except KeyError:
-        raise ConfigError(f"{where} must be true or false, not {value!r}") from None
-
-
-def _number(kind: type[int | float], value: str, where: str) -> int | float:
-    try:
-        return kind(value)
-    except ValueError:
-        raise ConfigError(f"{where} must be {_wanted(kind())}, not {value!r}") from None
-
-
-def _pairs(value: str, where: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-    if not all(middle for _, middle, _ in pairs):
-        raise ConfigError(f"{where} must look like `name=model,name=model`, not {value!r}")
-    return {left.strip(): right.strip() for left, _, right in pairs}
-
-
-def _wanted(default: object) -> str:
-    match default:
-        case bool():
-            return "true or false"
-        case int():
-            return "a whole number"
-        case float():
-            return "a number of seconds"
-        case str():
-            return "text"
-        case tuple():
-            return "a list of texts"
-        case _:
-            return "a table of texts"
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else ""
 
 
 def _check(config: Config) -> None:
+    """Raise ConfigError for what no single field's type can express."""
     if not is_loopback(config.host) and not config.api_key_file:
         raise ConfigError(
             f"host {config.host!r} is not a loopback address",
-            hint="this port is a door to your account; use 127.0.0.1, or demand a key with `api_key_file`",
+            hint="programs that reach this port use your account; use 127.0.0.1, or require a key with `api_key_file`",
         )
-    if not 0 <= config.port <= 65535:
-        raise ConfigError(f"port {config.port} is not between 0 and 65535")
-    if config.api_key_file and not Path(config.api_key_file).expanduser().is_absolute():
-        raise ConfigError(f"api_key_file {config.api_key_file!r} is not an absolute path", hint="a daemon stands in /")
+    if 0 < config.max_body_total < config.max_body:
+        raise ConfigError("max_body_total must be 0 or at least max_body, or the largest request could never run")
     url = _upstream(config)
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
-        raise ConfigError(f"base_url {config.base_url!r} is not an http(s) address")
-    if url.scheme == "http" and not is_loopback(url.hostname):
+    if url.scheme == "http" and not is_loopback(url.hostname or ""):
         raise ConfigError(
             f"base_url {config.base_url!r} would send your credential unencrypted",
             hint="use https; http is for loopback addresses only",
         )
-    if config.log_level.lower() not in LOG_LEVELS:
-        raise ConfigError(f"log_level {config.log_level!r} is not one of {', '.join(LOG_LEVELS)}")
-    if config.log_format not in ("text", "json"):
-        raise ConfigError(f"log_format {config.log_format!r} is not one of text, json")
-    for name in (
-        "max_tokens",
-        "max_body",
-        "max_body_total",
-        "connect_timeout",
-        "first_byte_timeout",
-        "read_timeout",
-        "drain_timeout",
-        "idle_timeout",
-        "retries",
-        "max_concurrency",
-        "keepalive_interval",
-        "models_ttl",
-    ):
-        if not getattr(config, name) >= 0:  # put this way round, it catches what is not a number, too
-            raise ConfigError(f"{name} must not be negative")
-    if 0 < config.max_body_total < config.max_body:
-        raise ConfigError("max_body_total must be 0 or at least max_body, or the largest request could never run")
 
 
 def _check_on_windows(config: Config) -> None:
-    for name in ("api_key_file", "unix_socket"):  # what protects them elsewhere is the mode of a file
-        if getattr(config, name):
-            raise ConfigError(f"{name} is not available on Windows")
+    for item in SETTINGS:
+        if item.file and getattr(config, item.name):  # elsewhere the mode of the file protects it
+            raise ConfigError(f"{item.name} is not available on Windows")
+
+
+def _without_password(value: object, where: str) -> object:
+    """`value`, an address. Raises ConfigError, without repeating it, when it holds a user name or a password."""
+    if "@" in str(value):
+        raise ConfigError(
+            f"{where} must not hold a user name or a password",
+            hint="credentials come from the sources that `claude-proxy credentials` lists",
+        )
+    return value
 
 
 def _upstream(config: Config) -> SplitResult:
+    problem = ConfigError(f"base_url {config.base_url!r} is not an http(s) address")
     try:
         url = urlsplit(config.base_url)
-        _ = url.port  # which is looked at only now
+        _ = url.port  # urlsplit checks it only when it is read
     except ValueError as exc:
-        raise ConfigError(f"base_url {config.base_url!r} is not an http(s) address: {exc}") from exc
+        raise ConfigError(f"{problem.message}: {exc}") from exc
+    if url.scheme not in ("http", "https") or not _is_host(url.hostname or "") or url.query or url.fragment:
+        raise problem
+    if not (config.base_url.isascii() and config.base_url.isprintable() and " " not in config.base_url):
+        raise problem
     return url
 
 
-@dataclass(frozen=True)
-class Paths:
-    """Where this program keeps its own files. Directories are made 0700, when something is first written."""
-
-    config_file: Path
-    state: Path
-
-    @property
-    def log_file(self) -> Path:
-        return self.state / "claude-proxy.log"
-
-    @property
-    def pid_file(self) -> Path:
-        return self.state / "claude-proxy.pid"
-
-    @property
-    def lock_file(self) -> Path:
-        """Held by the daemon for as long as it lives."""
-        return self.state / "claude-proxy.lock"
-
-    @property
-    def turn_file(self) -> Path:
-        """Held by a command while it starts or stops the daemon."""
-        return self.state / "claude-proxy.turn"
-
-
-def paths() -> Paths:
-    """The places for this user, by the platform's own rules (XDG on Linux, ~/Library on macOS).
-
-    Raises ConfigError when this user has no home directory.
-    """
-    dirs = platformdirs.PlatformDirs(APP, appauthor=False)
-    try:
-        config, state = Path(dirs.user_config_dir), Path(dirs.user_state_dir)
-    except RuntimeError:
-        config = state = Path()
-    if not (config.is_absolute() and state.is_absolute()):  # an older platformdirs leaves the `~` in its place
-        raise ConfigError("this user has no home directory", hint="set HOME to a directory that you can write to")
-    return Paths(config_file=config / "config.toml", state=_writable(state))
-
-
-def _writable(state: Path) -> Path:
-    """`state`, or the session's directory when the home is read-only.
-
-    The session's directory is the second choice: it goes when the user logs out, and a daemon may stay.
-    """
-    session = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{_uid()}")
-    if not _can_write(state) and session.is_dir() and _can_write(session):
-        return session / APP
-    return state
-
-
-def _can_write(directory: Path) -> bool:
-    """Whether `directory` can be written to, or be made."""
-    while not directory.exists() and directory != directory.parent:
-        directory = directory.parent
-    return directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
-
-
-def _uid() -> int:
-    return os.getuid() if hasattr(os, "getuid") else 0
+def _is_host(name: str) -> bool:
+    """Whether `name` is an address or a name that DNS can hold."""
+    if ":" in name:  # urlsplit has taken the brackets of an IPv6 address
+        return True
+    return len(name) <= 253 and all(_LABEL.fullmatch(label) for label in name.removesuffix(".").split("."))

@@ -20,8 +20,8 @@ def commands() -> Iterable[Sequence[str]]:
 
 
 def settings() -> Iterable[Sequence[str]]:
-    from claude_proxy.cli.settings import as_text
     from claude_proxy.config import SETTINGS, environment_names
+    from claude_proxy.setting import as_text
 
     yield "Setting", "Environment", "Default", "What it is"
     for item in SETTINGS:

@@ -1,11 +1,10 @@
 import os
 from pathlib import Path
 
-import platformdirs
 import pytest
 
 from claude_proxy import config
-from claude_proxy.config import SETTINGS, Config, load, paths
+from claude_proxy.config import SETTINGS, Config, load
 from claude_proxy.errors import ConfigError
 
 
@@ -49,7 +48,7 @@ def test_the_current_directory_is_not_looked_at(tmp_path: Path, monkeypatch: pyt
         ("read_timeout", "1.5", 1.5),
         ("allowed_hosts", "a, b,,", ("a", "b")),
         ("aliases", "gpt-4o = sonnet,x=y", {"gpt-4o": "sonnet", "x": "y"}),
-        ("log_level", "DEBUG", "DEBUG"),
+        ("log_level", "DEBUG", "debug"),
     ],
 )
 def test_text_from_the_environment_becomes_what_the_setting_is(name: str, text: str, value: object):
@@ -72,15 +71,17 @@ def test_the_file_has_toml_s_own_types(tmp_path: Path, text: str, name: str, val
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("port = true", "must be a whole number, not True"),
-        ('port = "8000x"', "must be a whole number, not '8000x'"),
+        ("port = true", "must be a whole number between 0 and 65535, not True"),
+        ('port = "8000x"', "must be a whole number between 0 and 65535, not '8000x'"),
         ("read_timeout = []", "must be a number of seconds"),
+        ("port = 70000", "must be a whole number between 0 and 65535, not 70000"),
+        ("drain_timeout = inf", "must be a number of seconds between 0 and 31536000, not inf"),
         ("strict = 1", "must be true or false, not 1"),
         ('strict = "maybe"', "must be true or false, not 'maybe'"),
         ("host = 1", "must be text, not 1"),
         ("allowed_hosts = [1]", "must be a list of texts"),
         ("aliases = { a = 1 }", "must be a table of texts"),
-        ('aliases = "a"', "must look like `name=model,name=model`, not 'a'"),
+        ('aliases = "a"', "must be a table of texts, or a text like `name=model,name=model`, not 'a'"),
         ("port = ", "is not valid TOML"),
         ("prot = 1", "unknown setting `prot`"),
         ("colour = 1", "unknown setting `colour`"),
@@ -113,26 +114,86 @@ def test_a_file_that_cannot_be_read_is_explained(tmp_path: Path):
     [
         ({"host": "0.0.0.0"}, "is not a loopback address"),
         ({"host": "example.com"}, "is not a loopback address"),
-        ({"port": "65536"}, "is not between 0 and 65535"),
+        ({"port": "65536"}, "must be a whole number between 0 and 65535"),
         ({"base_url": "ftp://x"}, r"is not an http\(s\) address"),
-        ({"base_url": "https://user@x"}, r"is not an http\(s\) address"),
+        ({"base_url": "https://a..b"}, r"is not an http\(s\) address"),
+        ({"base_url": "https://-a.b"}, r"is not an http\(s\) address"),
+        ({"base_url": "https://" + "a" * 64}, r"is not an http\(s\) address"),
+        ({"base_url": "https://a/\x7f"}, r"is not an http\(s\) address"),
+        ({"base_url": "https://"}, r"is not an http\(s\) address"),
         ({"base_url": "https://x?a=b"}, r"is not an http\(s\) address"),
         ({"base_url": "http://[::1"}, r"is not an http\(s\) address"),
         ({"base_url": "http://localhost:99999"}, r"is not an http\(s\) address"),
         ({"base_url": "http://example.com"}, "would send your credential unencrypted"),
-        ({"log_level": "loud"}, "is not one of debug, info, warning, error"),
-        ({"log_format": "xml"}, "is not one of text, json"),
-        ({"log_format": "journal"}, "is not one of text, json"),
-        ({"drain_timeout": "-1"}, "drain_timeout must not be negative"),
-        ({"idle_timeout": "-1"}, "idle_timeout must not be negative"),
-        ({"api_key_file": "key"}, "is not an absolute path"),
-        ({"max_body_total": "-1"}, "max_body_total must not be negative"),
+        ({"log_level": "loud"}, "must be one of debug, info, warning, error, not 'loud'"),
+        ({"log_format": "xml"}, "must be one of text, json"),
+        ({"log_format": "journal"}, "must be one of text, json"),
+        ({"drain_timeout": "-1"}, "--drain-timeout must be a number of seconds between"),
+        ({"idle_timeout": "-1"}, "--idle-timeout must be a number of seconds between"),
+        ({"api_key_file": "key"}, "must be an absolute path"),
+        ({"unix_socket": "socket"}, "must be an absolute path"),
+        ({"max_body_total": "-1"}, "--max-body-total must be a whole number of at least 0"),
         ({"max_body_total": "100", "max_body": "101"}, "must be 0 or at least max_body"),
     ],
 )
 def test_what_would_be_unsafe_or_senseless_is_refused(flags: dict[str, object], message: str):
     with pytest.raises(ConfigError, match=message):
         load(flags, {})
+
+
+@pytest.mark.parametrize(
+    "url", ["https://user:pw-of-mine@x", "https://:pw-of-mine@x", "https:/user:pw-of-mine@x", "pw-of-mine@x"]
+)
+def test_a_password_in_an_address_is_refused_and_never_printed(url: str, tmp_path: Path):
+    for flags, environ in (({"base_url": url}, {}), ({}, {"ANTHROPIC_BASE_URL": url})):
+        with pytest.raises(ConfigError, match="must not hold a user name or a password") as caught:
+            load(flags, environ, tmp_path / "none")
+        assert "pw-of-mine" not in caught.value.text
+
+
+def test_an_ipv6_address_and_a_name_with_its_final_dot_are_hosts():
+    assert load({"base_url": "http://[::1]:80"}, {}).upstream_is_loopback
+    assert load({"base_url": "https://api.example.com.:443/v"}, {}).base_url
+
+
+@pytest.mark.parametrize(("file_mode", "directory_mode"), [(0o666, 0o700), (0o602, 0o700), (0o600, 0o777)])
+def test_a_file_that_others_can_change_is_refused(tmp_path: Path, file_mode: int, directory_mode: int):
+    directory = tmp_path / "config"
+    directory.mkdir()
+    file = written(directory, "port = 1")
+    file.chmod(file_mode)
+    directory.chmod(directory_mode)
+    with pytest.raises(ConfigError, match=f"other users can change {directory}") as caught:
+        load({}, {}, file)
+    assert "chmod go-w" in (caught.value.hint or "")
+
+
+def test_a_pipe_in_place_of_the_file_keeps_no_command_waiting(tmp_path: Path):
+    os.mkfifo(tmp_path / "config.toml", 0o600)
+    assert load({}, {}, tmp_path / "config.toml") == Config()
+
+
+def test_flags_survive_the_way_to_another_process():
+    flags = {
+        "port": "81",
+        "simulator": True,
+        "strict": False,
+        "aliases": "gpt-4o=sonnet,o3=opus",
+        "allowed_hosts": "a,b",
+        "read_timeout": "2.5",
+        "log_level": "debug",
+    }
+    found = load(flags, {"CLAUDE_PROXY_MAX_BODY": "5"})
+    assert load(found.flags(), {"CLAUDE_PROXY_MAX_BODY": "5"}) == found
+    assert config.as_arguments(found.flags()) == [
+        "--port=81",
+        "--simulator",
+        "--aliases=gpt-4o=sonnet,o3=opus",
+        "--allowed-hosts=a,b",
+        "--read-timeout=2.5",
+        "--log-level=debug",
+        "--no-strict",
+    ]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost", "LOCALHOST"])
@@ -176,38 +237,3 @@ def test_every_setting_says_what_it_means_and_has_its_variable():
         assert item.help
         assert config.environment_names(item.name)[0] == f"CLAUDE_PROXY_{item.name.upper()}"
         assert getattr(Config(), item.name) == item.default
-
-
-def test_our_files_stay_below_the_user_s_own_directories(home: Path):
-    places = paths()
-    assert places.config_file == home / ".config" / "claude-proxy" / "config.toml"
-    assert places.state == home / ".local" / "state" / "claude-proxy"
-    assert {file.parent for file in (places.log_file, places.pid_file, places.lock_file, places.turn_file)} == {
-        places.state
-    }
-    assert not places.state.exists()
-
-
-def test_a_state_directory_that_cannot_be_made_gives_way_to_the_session_s(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    (home / "file").touch()
-    monkeypatch.setenv("XDG_STATE_HOME", str(home / "file"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert paths().state == tmp_path / "claude-proxy"
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
-    assert paths().state == home / "file" / "claude-proxy"
-
-
-def test_without_a_home_that_is_said(monkeypatch: pytest.MonkeyPatch):
-    def nobody(_: object) -> str:
-        raise RuntimeError
-
-    monkeypatch.setattr(type(platformdirs.PlatformDirs()), "user_config_dir", property(nobody))
-    with pytest.raises(ConfigError, match="no home directory"):
-        paths()
-
-
-def test_a_system_without_user_numbers_has_a_session_of_none(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delattr(os, "getuid")
-    assert config._uid() == 0

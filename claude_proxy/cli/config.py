@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import click
 
 from claude_proxy.cli import output
-from claude_proxy.cli.settings import as_text, load, setting_flags
-from claude_proxy.config import SETTINGS, Config, environment_names, paths
+from claude_proxy.cli.settings import load, setting_flags
+from claude_proxy.config import SETTINGS, Config, environment_names
 from claude_proxy.errors import ConfigError
+from claude_proxy.paths import paths
+from claude_proxy.setting import as_text
 
 
 @click.group(invoke_without_command=True, short_help="Show every setting, its value, and where that came from.")

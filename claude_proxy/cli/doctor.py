@@ -21,9 +21,10 @@ from claude_proxy.cli import output
 from claude_proxy.cli.models import listed
 from claude_proxy.cli.settings import load as load_settings
 from claude_proxy.cli.settings import setting_flags
-from claude_proxy.config import Config, paths
+from claude_proxy.config import Config
 from claude_proxy.errors import ProxyError
 from claude_proxy.log import one_line
+from claude_proxy.paths import paths
 from claude_proxy.service import background, choice, ports, probe, process
 
 State = Literal["ok", "note", "failed"]

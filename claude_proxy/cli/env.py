@@ -6,7 +6,7 @@ import shlex
 import click
 
 from claude_proxy.cli.settings import load
-from claude_proxy.config import paths
+from claude_proxy.paths import paths
 from claude_proxy.service import process
 
 # A client insists on a key; the daemon takes any text, and sends it nowhere.

@@ -27,14 +27,13 @@ def explain(*, config: Config, file: str, as_json: bool) -> None:
     """
     from claude_proxy.dialects.chat.request import to_messages_request
     from claude_proxy.dialects.explain import explained
-    from claude_proxy.translate.draft import Options
     from claude_proxy.translate.models import SHIPPED, model_for, resolve
     from claude_proxy.wire.chat_request import read_chat_request
 
     body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     chat, unknown = read_chat_request(body)
     model = model_for(resolve(chat.model, config.aliases, SHIPPED), {})
-    translation = to_messages_request(chat, unknown, model=model, options=Options.of(config))
+    translation = to_messages_request(chat, unknown, model=model, options=config)
     given = [key for key, value in _object(body).items() if value is not None]
     rows = explained(given, translation)
     request = json.loads(translation.body)

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import click
 
-from claude_proxy.config import paths
 from claude_proxy.errors import ServiceError
+from claude_proxy.paths import paths
 from claude_proxy.service import choice, process
 
 _BLOCK = 64 * 1024

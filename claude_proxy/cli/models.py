@@ -9,8 +9,9 @@ import click
 
 from claude_proxy.cli import output
 from claude_proxy.cli.settings import settings
-from claude_proxy.config import Config, paths
+from claude_proxy.config import Config
 from claude_proxy.errors import ProxyError
+from claude_proxy.paths import paths
 from claude_proxy.service import probe, process
 
 _PATH = "/v1/models?limit=1000"

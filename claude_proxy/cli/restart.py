@@ -6,10 +6,11 @@ import click
 
 from claude_proxy.cli import output
 from claude_proxy.cli.service import refreshed
-from claude_proxy.cli.settings import flags_of, load, settings
+from claude_proxy.cli.settings import load, settings
 from claude_proxy.cli.start import bring_up, supervised
 from claude_proxy.cli.stop import stopped
-from claude_proxy.config import Config, check_upstream_is_elsewhere, paths
+from claude_proxy.config import Config, check_upstream_is_elsewhere
+from claude_proxy.paths import paths
 from claude_proxy.service import choice, process
 
 
@@ -25,7 +26,7 @@ def restart(config: Config) -> None:
     with process.turn(places):
         record = process.find(places)
         service = choice.installed(os.environ)
-        wanted = load({**(record.flags if record else {}), **flags_of(config)})
+        wanted = load({**(record.flags if record else {}), **config.flags()})
         if not service:  # which has settings of its own
             check_upstream_is_elsewhere(wanted, [wanted.port])
         stopped(places)

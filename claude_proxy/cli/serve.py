@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from claude_proxy import log
-from claude_proxy.cli.settings import flags_of, load, settings
-from claude_proxy.config import Config, paths
+from claude_proxy.cli.settings import load, settings
+from claude_proxy.config import Config
+from claude_proxy.paths import paths
 from claude_proxy.service import ports, process
 from claude_proxy.service.notify import Notifier, listening_sockets, logs_to_journal
 from claude_proxy.service.notify import manager as manager_of
@@ -40,14 +41,14 @@ def serve(config: Config, *, background: bool) -> int:
         log.set_up(config.log_level, style=style, file=file)
 
     def reread() -> Config:
-        fresh = load(flags_of(config))
+        fresh = load(config.flags())
         set_up_log(fresh)
         return fresh
 
     set_up_log(config)
     key_file = Path(config.api_key_file).expanduser() if config.api_key_file else None
     with process.claim(
-        places, manager=manager, drain=config.drain_timeout, flags=flags_of(config), key_file=key_file, log=file
+        places, manager=manager, drain=config.drain_timeout, flags=config.flags(), key_file=key_file, log=file
     ) as claim:
         if not sockets:
             ports.check_free(config.host, config.port)

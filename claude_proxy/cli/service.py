@@ -7,8 +7,9 @@ import click
 from claude_proxy.cli import output
 from claude_proxy.cli.start import supervised
 from claude_proxy.cli.stop import stopped
-from claude_proxy.config import SETTINGS, Config, Paths, environment_names, load, paths
+from claude_proxy.config import SETTINGS, Config, environment_names, load
 from claude_proxy.errors import ServiceError
+from claude_proxy.paths import Paths, paths
 from claude_proxy.service import choice, ports, process
 from claude_proxy.service.supervisor import Supervisor, order
 

@@ -8,9 +8,10 @@ import click
 
 from claude_proxy.cli import output
 from claude_proxy.cli.env import DUMMY_KEY, openai_url
-from claude_proxy.cli.settings import as_arguments, flags_of, settings
-from claude_proxy.config import Config, Paths, check_upstream_is_elsewhere, paths
+from claude_proxy.cli.settings import settings
+from claude_proxy.config import Config, as_arguments, check_upstream_is_elsewhere
 from claude_proxy.errors import CredentialError, ServiceError
+from claude_proxy.paths import Paths, paths
 from claude_proxy.service import background, choice, ports, probe, process
 from claude_proxy.service.supervisor import Supervisor
 
@@ -61,7 +62,7 @@ def bring_up(config: Config, places: Paths) -> Running:
     check_upstream_is_elsewhere(config, [config.port])
     credential, note = (SIMULATED, None) if config.simulator else usable_credential(config)
     ports.check_free(config.host, config.port)
-    record = background.start(places, arguments=as_arguments(flags_of(config)), environ=os.environ)
+    record = background.start(places, arguments=as_arguments(config.flags()), environ=os.environ)
     output.say(f"claude-proxy started (pid {record.pid})")
     if note:
         output.say(note)
@@ -70,7 +71,7 @@ def bring_up(config: Config, places: Paths) -> Running:
 
 def supervised(service: Supervisor, config: Config, places: Paths) -> Running:
     """Start the installed service. Its settings are its own: flags do not reach it."""
-    if given := flags_of(config):
+    if given := config.flags():
         raise ServiceError(
             f"{service.name} runs the daemon, and flags do not reach it: {', '.join(as_arguments(given))}",
             hint=f"write them into {places.config_file}; `claude-proxy service uninstall` takes the service away",

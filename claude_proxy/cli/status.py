@@ -14,8 +14,8 @@ from claude_proxy.cli import output
 from claude_proxy.cli.env import openai_url
 from claude_proxy.cli.main import NOT_RUNNING
 from claude_proxy.cli.start import KINDS
-from claude_proxy.config import paths
 from claude_proxy.log import one_line
+from claude_proxy.paths import paths
 from claude_proxy.service import choice, probe, process
 
 

@@ -5,7 +5,7 @@ import os
 import click
 
 from claude_proxy.cli import output
-from claude_proxy.config import Paths, paths
+from claude_proxy.paths import Paths, paths
 from claude_proxy.service import background, choice, process
 
 

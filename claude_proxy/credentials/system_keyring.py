@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from claude_proxy.config import APP, paths
 from claude_proxy.credentials.base import Credential, Finding, Kind, Secret, Source, flaw, looks_like_oauth
 from claude_proxy.credentials.cli_places import stamp_of
 from claude_proxy.credentials.programs import without_secrets
 from claude_proxy.errors import CredentialUnusable
+from claude_proxy.paths import APP, paths
 
 SERVICE = APP
 ACCOUNT = "anthropic"

@@ -18,7 +18,6 @@ from claude_proxy.server.exchange import BODY, EXCHANGE, STATE, Exchange, State
 from claude_proxy.server.replies import header_safe
 from claude_proxy.server.stream import EventStream, open_stream
 from claude_proxy.translate.blocks import continued
-from claude_proxy.translate.draft import Options
 from claude_proxy.translate.failure import openai_headers, refused_thinking, upstream_failure
 from claude_proxy.translate.models import SHIPPED, Model, resolve
 from claude_proxy.transport.sink import Sink, Wait
@@ -109,7 +108,7 @@ def _translated(
         chat,
         unknown,
         model=model,
-        options=Options.of(state.config),
+        options=state.config,
         memory=state.thinking,
         without_thinking=without_thinking,
     )

@@ -14,13 +14,8 @@ from claude_proxy.server.guard import POLICY
 
 log = logging.getLogger(__name__)
 
-# Where logs go and how they look is in force once it was read: whoever reads the settings sees to it.
-AT_ONCE = frozenset(
-    {
-        *("aliases", "max_tokens", "reasoning_text", "prompt_caching", "max_choices", "fast_mode", "strict"),
-        *("allowed_hosts", "allowed_origins", "keepalive_interval", "models_ttl", "log_level", "log_format"),
-    }
-)
+# The log's settings are in force once they are read: the function that reads them applies them.
+AT_ONCE = frozenset(item.name for item in SETTINGS if item.at_once)
 _NAMES = frozenset(item.name for item in SETTINGS)
 
 

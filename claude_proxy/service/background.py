@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from claude_proxy.config import Paths
 from claude_proxy.errors import ServiceError
+from claude_proxy.paths import Paths
 from claude_proxy.service import probe
 from claude_proxy.service.process import Process, Record, cannot_write, make_directory, read
 

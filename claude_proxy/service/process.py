@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from claude_proxy.config import Paths
 from claude_proxy.errors import ServiceError
+from claude_proxy.paths import Paths
 
 if sys.platform == "win32":
     import msvcrt

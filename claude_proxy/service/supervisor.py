@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from claude_proxy.config import Config, Paths
+from claude_proxy.config import Config
 from claude_proxy.errors import ServiceError
+from claude_proxy.paths import Paths
 from claude_proxy.service.background import serve_command
 
 # A service manager starts with an environment of its own. These say where things are, not what they hold: without

@@ -5,11 +5,12 @@ What is made for each request is a Struct: made in C, at a fifth of a dataclass'
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from msgspec import Raw, Struct, field
 
 from claude_proxy.errors import InvalidRequest
+from claude_proxy.options import Options
 from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.translate.models import Model
 from claude_proxy.wire import anthropic
@@ -24,45 +25,6 @@ class Note(Struct, frozen=True):
     kind: NoteKind
     param: str
     text: str
-
-
-class Settings(Protocol):
-    """Whatever holds the user's settings; see `Options` for what they mean."""
-
-    @property
-    def max_tokens(self) -> int: ...
-    @property
-    def reasoning_text(self) -> bool: ...
-    @property
-    def prompt_caching(self) -> bool: ...
-    @property
-    def strict(self) -> bool: ...
-    @property
-    def max_choices(self) -> int: ...
-    @property
-    def fast_mode(self) -> bool: ...
-
-
-class Options(Struct, frozen=True):
-    """The user's settings as far as they steer the translation."""
-
-    max_tokens: int = 0  # upper bound; 0 leaves it to the model
-    reasoning_text: bool = True
-    prompt_caching: bool = True
-    strict: bool = False
-    max_choices: int = 8  # the most answers one request may ask for with `n`
-    fast_mode: bool = False  # `service_tier: fast` may cost more
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Options":
-        return cls(
-            max_tokens=settings.max_tokens,
-            reasoning_text=settings.reasoning_text,
-            prompt_caching=settings.prompt_caching,
-            strict=settings.strict,
-            max_choices=settings.max_choices,
-            fast_mode=settings.fast_mode,
-        )
 
 
 class Draft(Struct):

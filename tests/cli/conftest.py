@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from claude_proxy.config import APP
+from claude_proxy.paths import APP
 from claude_proxy.service.process import is_locked
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_proxy.config import paths
+from claude_proxy.paths import paths
 from claude_proxy.service import process
 from tests.cli.conftest import COMMAND, Run, Spawn, environment
 

@@ -1,40 +1,39 @@
+import click
 import pytest
+from click.testing import CliRunner
 
-from claude_proxy import config
-from claude_proxy.cli.settings import as_arguments, as_text, flags_of
-from claude_proxy.config import SETTINGS
-
-FLAGS: dict[str, object] = {
-    "port": "81",
-    "simulator": True,
-    "strict": False,
-    "aliases": "gpt-4o=sonnet,o3=opus",
-    "allowed_hosts": "a,b",
-    "read_timeout": "2.5",
-    "log_level": "debug",
-}
+from claude_proxy.cli.settings import setting_flags, settings
+from claude_proxy.config import SETTINGS, Config
+from claude_proxy.setting import as_argument
 
 
-def test_flags_survive_the_way_to_the_daemon():
-    found = config.load(FLAGS, {})
-    texts = flags_of(found)
-    assert config.load(texts, {}) == found
-    assert as_arguments(texts) == [
-        "--port=81",
-        "--simulator",
-        "--aliases=gpt-4o=sonnet,o3=opus",
-        "--no-strict",
-        "--allowed-hosts=a,b",
-        "--read-timeout=2.5",
-        "--log-level=debug",
-    ]
+def given(*arguments: str) -> dict[str, object]:
+    """What a command with a flag per setting is called with, flags that are absent left out."""
+    found: dict[str, object] = {}
 
+    @click.command()
+    @setting_flags
+    def command(flags: dict[str, object]) -> None:
+        found.update({name: value for name, value in flags.items() if value is not None})
 
-def test_what_no_flag_gave_is_not_passed_on():
-    assert flags_of(config.load({}, {"CLAUDE_PROXY_PORT": "5"})) == {}
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return found
 
 
 @pytest.mark.parametrize("item", SETTINGS, ids=lambda item: item.name)
-def test_every_default_is_read_again_from_its_text(item: config.Setting):
-    if text := as_text(item.default):
-        assert getattr(config.load({item.name: text}, {}), item.name) == item.default
+def test_every_setting_has_a_flag(item):
+    text = "false" if item.kind is bool else "5"
+    assert given(as_argument(item, text)) == {item.name: False if item.kind is bool else "5"}
+
+
+def test_a_command_is_called_with_the_settings_in_force():
+    found: list[Config] = []
+
+    @click.command()
+    @settings
+    def command(config: Config) -> None:
+        found.append(config)
+
+    CliRunner().invoke(command, ["--port", "81", "--no-strict"], catch_exceptions=False)
+    assert [(each.port, each.strict, each.origin("port")) for each in found] == [(81, False, "flag")]

@@ -2,7 +2,7 @@ import json
 
 from claude_proxy.dialects.chat.request import to_messages_request
 from claude_proxy.dialects.explain import explained
-from claude_proxy.translate.draft import Options
+from claude_proxy.options import Options
 from claude_proxy.translate.models import model_for
 from claude_proxy.wire.chat_request import read_chat_request
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from claude_proxy.config import Paths
 from claude_proxy.errors import ServiceError
+from claude_proxy.paths import Paths
 from claude_proxy.service import background, process
 from claude_proxy.service.process import Record
 
@@ -53,7 +53,7 @@ def test_a_daemon_that_does_not_answer_in_time_is_ended(places: Paths, environ: 
 def test_a_daemon_that_refuses_to_start_says_why(places: Paths, environ: dict[str, str]):
     with pytest.raises(ServiceError) as caught:
         background.start(places, arguments=["--simulator", "--port=seven"], environ=environ)
-    assert caught.value.message == "--port must be a whole number, not 'seven'"
+    assert caught.value.message == "--port must be a whole number between 0 and 65535, not 'seven'"
     assert caught.value.hint == f"the daemon's log is {places.log_file}"
 
 
@@ -89,7 +89,7 @@ def test_a_log_that_vanished_has_no_last_words(tmp_path: Path):
 def stubborn(places: Paths):
     """A daemon that does not hear SIGTERM."""
     program = (
-        "import signal, sys; from pathlib import Path; from claude_proxy.config import Paths\n"
+        "import signal, sys; from pathlib import Path; from claude_proxy.paths import Paths\n"
         "from claude_proxy.service import process\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         f"places = Paths(Path('x'), Path({str(places.state)!r}))\n"

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from claude_proxy.config import Config, Paths
+from claude_proxy.config import Config
 from claude_proxy.errors import ServiceError
+from claude_proxy.paths import Paths
 from claude_proxy.service import launchd
 from claude_proxy.service.launchd import Launchd
 from claude_proxy.service.supervisor import Order, order

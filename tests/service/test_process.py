@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from claude_proxy.config import Paths
 from claude_proxy.errors import ServiceError
+from claude_proxy.paths import Paths
 from claude_proxy.service import process
 from claude_proxy.service.process import Lock, Process, Record
 
@@ -195,7 +195,7 @@ def test_looking_keeps_no_daemon_from_starting(places: Paths):
 
 def test_the_kernel_drops_the_lock_of_a_killed_daemon(places: Paths):
     program = (
-        "import sys; from pathlib import Path; from claude_proxy.config import Paths\n"
+        "import sys; from pathlib import Path; from claude_proxy.paths import Paths\n"
         "from claude_proxy.service import process\n"
         f"places = Paths(Path('x'), Path({str(places.state)!r}))\n"
         "with process.claim(places, manager='background', drain=1): print('here', flush=True); sys.stdin.read()\n"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from claude_proxy.config import Config, Paths
+from claude_proxy.config import Config
 from claude_proxy.errors import ServiceError
+from claude_proxy.paths import Paths
 from claude_proxy.service import systemd
 from claude_proxy.service.supervisor import order
 from claude_proxy.service.systemd import Systemd

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from claude_proxy.translate.draft import Options
+from claude_proxy.options import Options
 from tests.dialects.chat.case import sent, translated
 
 SHORT: dict[str, Any] = {"type": "ephemeral"}

@@ -1,8 +1,8 @@
 import pytest
 
-from claude_proxy.config import load
 from claude_proxy.errors import InvalidRequest
-from claude_proxy.translate.draft import Draft, Options
+from claude_proxy.options import Options
+from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.models import MODELS
 from claude_proxy.wire.anthropic import MessagesRequest
 from claude_proxy.wire.chat_request import ChatRequest
@@ -12,19 +12,6 @@ from tests.dialects.chat.case import translated
 def draft(**options: bool) -> Draft:
     body = MessagesRequest("m", 1, [], stream=True)
     return Draft(ChatRequest("m", []), MODELS["claude-opus-5"], Options(**options), body)
-
-
-def test_the_users_settings_steer_the_translation():
-    settings = {
-        "max_tokens": 5,
-        "reasoning_text": False,
-        "prompt_caching": False,
-        "strict": True,
-        "max_choices": 2,
-        "fast_mode": True,
-    }
-    assert Options.of(load(settings, {})) == Options(5, False, False, True, 2, True)
-    assert Options.of(load({}, {})) == Options()
 
 
 def test_only_a_warning_is_refused_in_strict_mode():

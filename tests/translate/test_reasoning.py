@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from claude_proxy.dialects.chat.request import to_messages_request
-from claude_proxy.translate.draft import Options
+from claude_proxy.options import Options
 from claude_proxy.translate.models import model_for
 from claude_proxy.wire.anthropic import ModelCapabilities, ModelInfo, ThinkingCapability, ThinkingTypes
 from claude_proxy.wire.chat_request import read_chat_request

@@ -9,7 +9,8 @@ from msgspec import Raw
 
 from claude_proxy.dialects.chat.context import ChatReplyContext, ChatTranslation
 from claude_proxy.dialects.chat.parameters import EXTENSIONS, PARAMETERS
-from claude_proxy.translate.draft import Draft, Options
+from claude_proxy.options import Options
+from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.memory import ThinkingMemory, is_thinking, prefix_of
 from claude_proxy.translate.messages import end_with_user
 from claude_proxy.translate.models import Model

@@ -26,7 +26,7 @@ from claude_proxy.dialects.chat.fold import CompletionFold, completion
 from claude_proxy.dialects.chat.request import to_messages_request
 from claude_proxy.dialects.chat.stream import StreamTranslator
 from claude_proxy.errors import ProxyError
-from claude_proxy.translate.draft import Options
+from claude_proxy.options import Options
 from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.translate.models import SHIPPED, model_for, resolve
 from claude_proxy.wire.chat_request import read_chat_request

@@ -7,7 +7,7 @@ from typing_extensions import get_type_hints
 
 from claude_proxy.dialects.chat.parameters import EXTENSIONS, PARAMETERS
 from claude_proxy.errors import InvalidRequest
-from claude_proxy.translate.draft import Options
+from claude_proxy.options import Options
 from claude_proxy.wire.chat_request import ChatRequest
 from tests.dialects.chat.case import Case, sent, translated
 

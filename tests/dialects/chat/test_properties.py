@@ -14,8 +14,9 @@ from claude_proxy.dialects.chat.fold import CompletionFold, completion
 from claude_proxy.dialects.chat.request import to_messages_request
 from claude_proxy.dialects.chat.stream import StreamTranslator
 from claude_proxy.errors import InvalidRequest
+from claude_proxy.options import Options
 from claude_proxy.simulator.request_validation import messages_request
-from claude_proxy.translate.draft import Options, Translation
+from claude_proxy.translate.draft import Translation
 from claude_proxy.translate.models import MODELS, SHIPPED, model_for, resolve
 from claude_proxy.wire.anthropic import VERSION
 from claude_proxy.wire.chat_request import read_chat_request
