@@ -10,11 +10,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal
 
+from claude_proxy.redaction import redactor
+
 LogFormat = Literal["text", "json", "journal"]
 
-# Every Anthropic secret starts like this (API key, OAuth access and refresh token); the rest of the line may
-# hold another one, so only the token itself is replaced.
-_SECRET = re.compile(r"sk-ant-[A-Za-z0-9]+-[A-Za-z0-9_\-]+|(?i:(?<=bearer )[A-Za-z0-9._~+/\-]{12,}=*)")
 # C0 (tab excepted), DEL and C1: what a terminal could act on, or a forged line could start with.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -23,10 +22,8 @@ KEPT_LOGS = 3
 
 
 def redacted(text: str) -> str:
-    """`text` with anything that looks like an Anthropic secret replaced by `sk-ant-***`."""
-    if "sk-ant-" not in text and "bearer " not in text.lower():
-        return text
-    return _SECRET.sub("sk-ant-***", text)
+    """`text` without secrets: what looks like one of Anthropic's, and every credential that was sent."""
+    return redactor.redact(text)
 
 
 def one_line(text: str) -> str:

@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 
 from claude_proxy.log import one_line
+from claude_proxy.redaction import redactor
 from claude_proxy.server.exchange import BODY, EXCHANGE, STATE
 from claude_proxy.server.replies import header_safe
 from claude_proxy.server.stream import open_stream
@@ -40,9 +41,11 @@ async def forward(request: web.Request, path: str) -> web.StreamResponse:
         if "request-id" in headers:
             headers["x-request-id"] = headers["request-id"]
         if not upstream.headers.get("content-type", "").startswith("text/event-stream"):
+            body = await upstream.read()
             if upstream.status >= 400:
                 request[EXCHANGE].error = f"upstream answered {upstream.status}"
-            return web.Response(status=upstream.status, body=await upstream.read(), headers=headers)
+                body = redactor.redact_bytes(body)  # an error may quote the headers that upstream got
+            return web.Response(status=upstream.status, body=body, headers=headers)
         async with open_stream(request, headers) as client:
             await upstream.feed(client)
     return client

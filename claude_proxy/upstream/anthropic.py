@@ -18,6 +18,7 @@ from claude_proxy.credentials.base import Credential
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.headers import auth_headers, may_go_to
 from claude_proxy.errors import InvalidRequest, UpstreamRefused, UpstreamUnreachable
+from claude_proxy.redaction import redactor
 from claude_proxy.transport.pool import Pool
 from claude_proxy.transport.reply import ConnectionLost, HTTPReply
 from claude_proxy.upstream import retry
@@ -136,12 +137,14 @@ class AnthropicBackend:
 
     async def _send_once(self, head: bytes, body: bytes | None) -> HTTPReply:
         connection = await self._pool.connection()
-        return await connection.ask(
+        reply = await connection.ask(
             head,
             body,
             first_byte_timeout=self._config.first_byte_timeout,
             read_timeout=self._config.read_timeout,
         )
+        reply.headers = redactor.redact_headers(reply.headers)
+        return reply
 
     def _head(self, request: NativeRequest, credential: Credential) -> bytes:
         """The head of a request. Raises CredentialUnusable, and InvalidRequest for characters that a head cannot hold.
@@ -150,6 +153,7 @@ class AnthropicBackend:
         """
         if credential is not self._credential:
             may_go_to(credential, self._config)
+            redactor.add(credential.secret.reveal())  # upstream may quote it, and a gateway's token has no known form
             self._heads.clear()
             self._credential = credential
         key = (request.method, request.path, request.body is None, *request.headers.items())

@@ -66,11 +66,13 @@ def _with_models(play: Play) -> Play:
 
 
 @asynccontextmanager
-async def _serve(play: Play = empty, *, credential: bool = True, **settings: object) -> AsyncIterator[Served]:
+async def _serve(
+    play: Play = empty, *, credential: bool = True, key: str = KEY, **settings: object
+) -> AsyncIterator[Served]:
     async with raw_server(_with_models(play)) as upstream:
         config = load({"base_url": upstream.url, "retries": 0, **settings}, {})
         # One source, because asking the system keyring starts a process, and these servers come by the hundred.
-        source = EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", {"ANTHROPIC_API_KEY": KEY} if credential else {})
+        source = EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", {"ANTHROPIC_API_KEY": key} if credential else {})
         chain = CredentialChain([source], config)
         backend = make_backend(config, chain, {})
         app = proxy_app(config, backend, chain, nonce="a-nonce")

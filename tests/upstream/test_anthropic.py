@@ -109,9 +109,16 @@ async def test_a_request_without_a_body_declares_no_content_type() -> None:
     assert b"content-type" not in upstream.requests[0].lower()
 
 
-def test_only_headers_of_the_fixed_list_go_up() -> None:
-    asked = {"Cookie": "a=b", "Authorization": "Bearer client", "X-Api-Key": "client", "Host": "evil", "Accept": "x/y"}
-    headers = upstream_headers(asked, {"x-api-key": "ours"})
+def test_only_known_headers_of_the_client_go_up() -> None:
+    requested = {
+        "Cookie": "a=b",
+        "Authorization": "Bearer client",
+        "X-Api-Key": "client",
+        "Host": "evil",
+        "Accept": "x/y",
+    }
+    headers = upstream_headers({**requested, "Anthropic-New-Thing": "1"}, {"x-api-key": "ours"})
+    assert headers.pop("anthropic-new-thing") == "1"
     assert headers["x-api-key"] == "ours"
     assert headers["accept"] == "x/y"
     assert headers.keys() == {
