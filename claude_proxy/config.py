@@ -49,6 +49,11 @@ class Config(Options):
     aliases: Mapping[str, str] = setting(
         MappingProxyType({}), 'further model names, as a table: `gpt-4o = "sonnet"`', at_once=True
     )
+    retired_models: Literal["successor", "refuse"] = setting(
+        "successor",
+        "retired Claude models: `successor` answers with the newest of their line, `refuse` with a 404",
+        at_once=True,
+    )
     allowed_hosts: tuple[str, ...] = setting(
         (), "further accepted values of the Host header, beside localhost, 127.0.0.1 and [::1]", at_once=True
     )

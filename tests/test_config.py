@@ -128,6 +128,7 @@ def test_a_file_that_cannot_be_read_is_explained(tmp_path: Path):
         ({"log_level": "loud"}, "must be one of debug, info, warning, error, not 'loud'"),
         ({"log_format": "xml"}, "must be one of text, json"),
         ({"log_format": "journal"}, "must be one of text, json"),
+        ({"retired_models": "ignore"}, "must be one of successor, refuse"),
         ({"drain_timeout": "-1"}, "--drain-timeout must be a number of seconds between"),
         ({"idle_timeout": "-1"}, "--idle-timeout must be a number of seconds between"),
         ({"api_key_file": "key"}, "must be an absolute path"),

@@ -32,7 +32,8 @@ def explain(*, config: Config, file: str, as_json: bool) -> None:
 
     body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     chat, unknown = read_chat_request(body)
-    model = model_for(resolve(chat.model, config.aliases, SHIPPED), {})
+    target = resolve(chat.model, config.aliases, SHIPPED, retired=config.retired_models)
+    model = model_for(target.id, {}, instead_of=target.instead_of)
     translation = to_messages_request(chat, unknown, model=model, options=config)
     given = [key for key, value in _object(body).items() if value is not None]
     rows = explained(given, translation)

@@ -9,7 +9,7 @@ import msgspec
 
 from claude_proxy.errors import CredentialError, ProxyError, UpstreamDisconnected
 from claude_proxy.translate.failure import upstream_failure
-from claude_proxy.translate.models import SHIPPED, Model, model_for
+from claude_proxy.translate.models import SHIPPED, Model, Target, model_for
 from claude_proxy.upstream.base import Backend
 from claude_proxy.wire.anthropic import ModelInfo, ModelPage, read_models
 
@@ -28,7 +28,7 @@ class Catalog:
         self.ttl = ttl  # seconds, from the next answer on
         self._clock = clock
         self._live: Mapping[str, ModelInfo] = {}
-        self._models: dict[str, Model] = {}  # what was asked for since
+        self._models: dict[Target, Model] = {}  # what was asked for since
         self._due = clock()  # when to ask upstream again
         self._asking: asyncio.Task[None] | None = None
 
@@ -37,13 +37,13 @@ class Catalog:
         self._ask_if_due()
         return self._live
 
-    def model(self, id_: str) -> Model:
-        """What the model `id_` accepts, by all that is known now."""
-        known = self._models.get(id_)
+    def model(self, target: Target) -> Model:
+        """What the model `target` accepts, by all that is known now."""
+        known = self._models.get(target)
         if known is None:
             if len(self._models) >= MAX_MODELS:  # clients choose the names
                 self._models.clear()
-            known = self._models[id_] = model_for(id_, self._live)
+            known = self._models[target] = model_for(target.id, self._live, instead_of=target.instead_of)
         return known
 
     async def models(self) -> tuple[ModelInfo, ...]:

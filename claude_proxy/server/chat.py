@@ -38,7 +38,9 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     exchange, state = request[EXCHANGE], request.app[STATE]
     chat, unknown = read_chat_request(request.get(BODY, b""))
     live = state.catalog.snapshot()
-    model = state.catalog.model(resolve(chat.model, state.config.aliases, live.values() or SHIPPED))
+    config = state.config
+    target = resolve(chat.model, config.aliases, live.values() or SHIPPED, retired=config.retired_models)
+    model = state.catalog.model(target)
     translation = _translated(state, chat, unknown, model)
     ask = _Ask(state, exchange, chat, unknown, model, translation, _betas(request), client_retries(request.headers))
     exchange.model, exchange.upstream_model = chat.model, model.id

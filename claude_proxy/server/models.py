@@ -2,11 +2,13 @@
 
 import re
 import time
+from collections.abc import Iterable
 from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
 
+from claude_proxy.config import Config
 from claude_proxy.errors import NotFound, UpstreamDisconnected
 from claude_proxy.server.exchange import EXCHANGE, STATE
 from claude_proxy.server.messages import forward
@@ -29,7 +31,7 @@ async def list_models(request: web.Request) -> web.StreamResponse:
     by_id = {info.id: info for info in live}
     rows = [to_openai_model(info) for info in live]
     for alias in state.config.aliases:
-        target = by_id.get(resolve(alias, state.config.aliases, live))
+        target = by_id.get(_alias_target(alias, state.config, live) or "")
         if target is not None and alias not in by_id:
             rows.append(_named(alias, target))
     return _json(ModelList("list", rows))
@@ -42,12 +44,21 @@ async def retrieve_model(request: web.Request) -> web.StreamResponse:
         return await forward(request, _path(name))
     state = request.app[STATE]
     models = await state.catalog.models()
-    wanted = resolve(name, state.config.aliases, models)
-    request[EXCHANGE].model, request[EXCHANGE].upstream_model = name, wanted
+    target = resolve(name, state.config.aliases, models, retired=state.config.retired_models)
+    request[EXCHANGE].model, request[EXCHANGE].upstream_model = name, target.id
+    if target.instead_of is not None:
+        name, request[EXCHANGE].warnings = target.id, ("model",)
     for info in models:
-        if info.id == wanted:
+        if info.id == target.id:
             return _json(_named(name, info))
-    return await _asked(request, name, wanted)
+    return await _asked(request, name, target.id)
+
+
+def _alias_target(alias: str, config: Config, models: Iterable[ModelInfo]) -> str | None:
+    try:
+        return resolve(alias, config.aliases, models).id
+    except NotFound:  # the alias of a retired model
+        return None
 
 
 async def _asked(request: web.Request, name: str, wanted: str) -> web.Response:

@@ -1,8 +1,8 @@
 """What each model accepts, as data: a shipped table, overridden by the live Models API; names resolved to ids.
 
-Adding a model is a row of `_ROWS`. A fact that the live API tells (limits, thinking types, effort levels) wins
-over its row; the rest (sampling, forced tools, prefill, system messages) is only known here. An id without a
-row is taken for the newest of its line.
+Adding a model is a row of `_ROWS`, retiring one a name in `_RETIRED`. A fact that the live API tells (limits,
+thinking types, effort levels) wins over its row; the rest (sampling, forced tools, prefill, system messages) is only
+known here. An id without a row gets the facts of the newest model of its line.
 """
 
 import dataclasses
@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import UNSET
 
-from claude_proxy.errors import InvalidRequest
+from claude_proxy.errors import NotFound
 from claude_proxy.wire import anthropic
 from claude_proxy.wire import chat_reply as answers
 
@@ -42,6 +42,7 @@ class Model:
     binds_thinking: bool = False  # signed thinking is only valid behind the exact prefix it was made for
     fast: bool = False  # speed "fast" exists
     created: str | None = None  # the day of release, where the id tells it
+    instead_of: str | None = None  # the retired model that the client named, which this one replaces
 
     @property
     def line(self) -> str:
@@ -114,57 +115,128 @@ def _line(id_: str) -> str | None:
     return next((line for line in LINES if line in words), None)
 
 
-def model_for(id_: str, live: Mapping[str, anthropic.ModelInfo]) -> Model:
+def model_for(id_: str, live: Mapping[str, anthropic.ModelInfo], *, instead_of: str | None = None) -> Model:
     """What the model `id_` accepts; `live` is upstream's own list by id, empty where it is not known."""
-    row = MODELS.get(id_) or MODELS.get(_DATED.sub("", id_)) or _newest_of_line(id_)
-    told = _told(live[id_]) if id_ in live else {}
-    return row if row.id == id_ and not told else dataclasses.replace(row, id=id_, **told)  # type: ignore[arg-type]
+    row = MODELS.get(id_) or MODELS.get(_DATED.sub("", id_)) or _newest_of_line(_line(id_) or "sonnet")
+    facts = _live_facts(live[id_]) if id_ in live else {}
+    if row.id == id_ and not facts and instead_of is None:
+        return row
+    return dataclasses.replace(row, id=id_, instead_of=instead_of, **facts)  # type: ignore[arg-type]
 
 
-def _newest_of_line(id_: str) -> Model:
-    line = _line(id_) or "sonnet"
+def _newest_of_line(line: str) -> Model:
     return next(row for row in _ROWS if row.line == line)
 
 
-def _told(info: anthropic.ModelInfo) -> dict[str, object]:
-    """The facts of a Model that upstream itself tells."""
-    told: dict[str, object] = {}
+def _live_facts(info: anthropic.ModelInfo) -> dict[str, object]:
+    """The facts of a Model that the Models API tells."""
+    facts: dict[str, object] = {}
     if info.max_tokens:
-        told["max_tokens"] = info.max_tokens
+        facts["max_tokens"] = info.max_tokens
     if info.max_input_tokens:
-        told["max_input_tokens"] = info.max_input_tokens
+        facts["max_input_tokens"] = info.max_input_tokens
     capabilities = info.capabilities or anthropic.ModelCapabilities()
     if capabilities.thinking and (types := capabilities.thinking.types):
         leaves = (types.adaptive, types.between_tools, types.disabled, types.enabled)
         names = ("adaptive", "between_tools", "disabled", "enabled")
-        told["thinking"] = frozenset(name for name, leaf in zip(names, leaves, strict=True) if leaf.supported)
+        facts["thinking"] = frozenset(name for name, leaf in zip(names, leaves, strict=True) if leaf.supported)
     if effort := capabilities.effort:
         levels = (effort.low, effort.medium, effort.high, effort.xhigh, effort.max)
         known = tuple(name for name, leaf in zip(EFFORTS, levels, strict=True) if leaf and leaf.supported)
-        told["efforts"] = known if effort.supported else ()
-    return told
+        facts["efforts"] = known if effort.supported else ()
+    return facts
 
 
-def resolve(name: str, aliases: Mapping[str, str], models: Iterable[anthropic.ModelInfo]) -> str:
-    """The model id that a client's `name` means: an alias of the user's, a line's name, or the name itself.
+# -------------------------------------------------------------------------------------------------------- names
 
-    `aliases` are the user's; `models` is upstream's list, newest first. A name nobody knows is returned as it
-    is: upstream says 404. Raises InvalidRequest when an alias points at a retired model.
+Retired = Literal["successor", "refuse"]
+
+
+class Target(NamedTuple):
+    """The model that a client's name means: the id to send, and the retired model that it replaces, if any."""
+
+    id: str
+    instead_of: str | None = None
+
+
+# Models that upstream no longer serves, by the line whose newest model replaces them. Without dates and with hyphens,
+# as `_base_name` returns them. Source: Anthropic's "Model deprecations" page.
+_RETIRED: Mapping[str, tuple[str, ...]] = {
+    "haiku": (
+        "claude-instant", "claude-instant-1", "claude-instant-1-1", "claude-instant-1-2",
+        "claude-3-haiku", "claude-haiku-3", "claude-3-5-haiku", "claude-haiku-3-5",
+    ),
+    "sonnet": (
+        "claude-1", "claude-1-2", "claude-1-3", "claude-2", "claude-2-0", "claude-2-1",
+        "claude-3-sonnet", "claude-sonnet-3", "claude-3-5-sonnet", "claude-sonnet-3-5", "claude-3-7-sonnet",
+        "claude-sonnet-3-7", "claude-sonnet-4", "claude-sonnet-4-0", "claude-4-sonnet",
+    ),
+    "opus": (
+        "claude-3-opus", "claude-opus-3", "claude-opus-4", "claude-opus-4-0", "claude-4-opus", "claude-opus-4-1",
+        "claude-4-1-opus",
+    ),
+    "mythos": ("claude-mythos-preview",),
+}  # fmt: skip
+_RETIRED_LINE = {name: line for line, names in _RETIRED.items() for name in names}
+# What other services append: `:beta` and `:thinking` (OpenRouter), `@20240620` (Vertex), `-v2:0` (Bedrock).
+_SUFFIX = re.compile(r"(?:-latest|-v\d+)?(?::[\w.-]+)?$")
+_DATE = re.compile(r"[-@]\d{8}$")
+
+
+def resolve(
+    name: str,
+    aliases: Mapping[str, str],
+    models: Iterable[anthropic.ModelInfo],
+    *,
+    retired: Retired = "successor",
+) -> Target:
+    """The model that a client's `name` means: an alias of the user's, a line's name, or the name itself.
+
+    `aliases` are the user's; `models` is upstream's list, newest first. An unknown name is returned unchanged:
+    upstream answers it with a 404. The name of a retired model means the newest of its line. Raises NotFound for a
+    retired model when `retired` is "refuse", and when an alias of the user's points at one.
     """
     wanted = aliases.get(name) or _without_prefix(name)
     wanted = _without_prefix(aliases.get(wanted, wanted))
     models = tuple(models)
     if wanted in LINES:
-        active = (info.id for info in models if (info.line or _line(info.id)) == wanted and info.lifecycle == "active")
-        return next(active, None) or _newest_of_line(wanted).id
-    if wanted != name and any(info.id == wanted and info.lifecycle == "retired" for info in models):
-        raise InvalidRequest(
-            f"The model '{name}' is an alias of '{wanted}', which is retired.",
-            param="model",
-            code="model_not_found",
-            hint="change the alias in your configuration",
-        )
-    return wanted
+        return Target(_newest_id(wanted, models))
+    if (line := _retired_line(wanted, models)) is None:
+        return Target(wanted)
+    successor = _newest_id(line, models)
+    if name in aliases or _without_prefix(name) in aliases:
+        raise _gone(f"The model '{name}' is an alias of '{wanted}', which is retired.", successor, "change the alias")
+    if retired == "refuse":
+        raise _gone(f"The model '{wanted}' is retired.", successor, 'or set `retired_models = "successor"`')
+    return Target(successor, instead_of=wanted)
+
+
+def _gone(message: str, successor: str, hint: str) -> NotFound:
+    return NotFound(f"{message} Its successor is '{successor}'.", param="model", code="model_not_found", hint=hint)
+
+
+def _newest_id(line: str, models: tuple[anthropic.ModelInfo, ...]) -> str:
+    active = (info.id for info in models if (info.line or _line(info.id)) == line and info.lifecycle == "active")
+    return next(active, None) or _newest_of_line(line).id
+
+
+def _retired_line(id_: str, models: tuple[anthropic.ModelInfo, ...]) -> str | None:
+    """The line of the retired model `id_`; None for a model that upstream serves or that is unknown."""
+    listed = next((info for info in models if info.id == id_), None)
+    if listed is not None:
+        return (listed.line or _line(id_) or "sonnet") if listed.lifecycle == "retired" else None
+    base = _base_name(id_)
+    if base in _RETIRED_LINE:
+        served = any(info.lifecycle != "retired" and _base_name(info.id) == base for info in models)
+        return None if served else _RETIRED_LINE[base]
+    gone = (info for info in models if info.lifecycle == "retired" and _base_name(info.id) == base)
+    return next((info.line or _line(info.id) for info in gone), None)
+
+
+def _base_name(id_: str) -> str:
+    """`id_` without date and suffixes, its version with hyphens: `claude-3.5-sonnet:beta` is `claude-3-5-sonnet`."""
+    name = _SUFFIX.sub("", id_.lower().removeprefix("anthropic.")).replace(".", "-")
+    return _DATE.sub("", name)
 
 
 def _without_prefix(name: str) -> str:
@@ -174,7 +246,7 @@ def _without_prefix(name: str) -> str:
 
 
 def to_openai_model(info: anthropic.ModelInfo) -> answers.Model:
-    """A row of upstream's list in OpenAI's shape; `created` is 0 where upstream does not know it."""
+    """A row of upstream's list as an OpenAI model; `created` is 0 where upstream does not know it."""
     created = datetime.fromisoformat(info.created_at)
     limit = info.max_input_tokens or UNSET
     return answers.Model(
@@ -206,5 +278,5 @@ def _display_name(id_: str) -> str:
     return f"Claude {line.capitalize()} {'.'.join(version)}"
 
 
-# What `models` lists when upstream cannot be asked.
+# What `models` lists while upstream cannot be reached.
 SHIPPED: tuple[anthropic.ModelInfo, ...] = tuple(_shipped(row) for row in _ROWS)

@@ -52,3 +52,12 @@ def test_a_file_is_read_and_a_request_that_is_none_is_refused(tmp_path):
     assert CliRunner().invoke(explain, [str(file)]).exit_code == 0
     refused = explained({"messages": []})
     assert "Missing required parameter: 'model'" in str(refused.exception)
+
+
+def test_a_retired_model_is_answered_by_its_successor_or_refused():
+    request = {**REQUEST, "model": "claude-3-5-sonnet-20241022"}
+    shown = explained(request)
+    assert json.loads(shown.stdout)["model"] == "claude-sonnet-5-5"
+    assert "warning   model: claude-3-5-sonnet-20241022 is retired" in shown.stderr
+    refused = explained(request, "--retired-models", "refuse")
+    assert "Its successor is 'claude-sonnet-5-5'" in str(refused.exception)

@@ -247,6 +247,26 @@ async def test_what_had_no_effect_is_named_in_a_header_and_logged_once(
     assert "x-claude-proxy-warnings" not in headers
 
 
+async def test_a_retired_model_is_named_in_header_and_log_and_the_reply_names_its_successor(
+    http: aiohttp.ClientSession, proxy: Daemon, caplog: pytest.LogCaptureFixture
+):
+    status, body, headers = await ask(http, proxy.url, model="claude-3-5-haiku-20241022")
+    assert (status, body["model"], headers["x-claude-proxy-model"]) == (200, "claude-haiku-5-5", "claude-haiku-5-5")
+    assert headers["x-claude-proxy-warnings"] == "model"
+    assert proxy.bodies[-1]["model"] == "claude-haiku-5-5"
+    logged = [record for record in caplog.records if "claude-3-5-haiku-20241022 is retired" in record.getMessage()]
+    assert [record.levelname for record in logged] == ["WARNING"]
+
+
+async def test_a_retired_model_is_a_404_that_names_its_successor_where_the_setting_says_so(
+    http: aiohttp.ClientSession,
+):
+    async with daemon(retired_models="refuse") as strict:
+        status, body, _ = await ask(http, strict.url, model="claude-3-5-haiku-20241022")
+    assert (status, body["error"]["code"], body["error"]["param"]) == (404, "model_not_found", "model")
+    assert "claude-haiku-5-5" in body["error"]["message"]
+
+
 async def test_strict_refuses_what_would_have_had_no_effect(http: aiohttp.ClientSession):
     async with daemon(strict=True) as strict:
         status, body, _ = await ask(http, strict.url, seed=5)

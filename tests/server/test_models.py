@@ -23,7 +23,7 @@ async def test_upstreams_models_are_listed_in_openais_shape(serve: Serve) -> Non
 
 
 async def test_aliases_are_listed_when_they_lead_somewhere(serve: Serve) -> None:
-    async with serve(aliases={"gpt-4o": "sonnet", "lost": "claude-gone-1"}) as served:
+    async with serve(aliases={"gpt-4o": "sonnet", "lost": "claude-gone-1", "old": "claude-3-opus-latest"}) as served:
         listed = await rows(served, "/v1/models/")
     assert list(listed) == ["claude-sonnet-5", "gpt-4o"]
 
@@ -38,6 +38,21 @@ async def test_a_model_is_found_by_id_alias_line_and_prefix(serve: Serve) -> Non
         for name in ("claude-sonnet-5", "gpt-4o", "sonnet", "anthropic/claude-sonnet-5", "anthropic%2Fclaude-sonnet-5"):
             reply = await served.client.get(f"/openai/v1/models/{name}")
             assert (reply.status, (await reply.json())["id"]) == (200, name.replace("%2F", "/"))
+
+
+async def test_a_retired_model_is_shown_as_its_successor_and_with_a_warning(serve: Serve) -> None:
+    async with serve() as served:
+        reply = await served.client.get("/openai/v1/models/claude-3-5-sonnet-20241022")
+        assert (reply.status, (await reply.json())["id"]) == (200, "claude-sonnet-5")
+        assert reply.headers["x-claude-proxy-warnings"] == "model"
+
+
+async def test_retired_models_can_be_refused(serve: Serve) -> None:
+    async with serve(retired_models="refuse") as served:
+        reply = await served.client.get("/openai/v1/models/claude-3-5-sonnet-20241022")
+        error = (await reply.json())["error"]
+    assert (reply.status, error["code"]) == (404, "model_not_found")
+    assert "claude-sonnet-5" in error["message"]
 
 
 async def test_upstream_is_asked_about_a_model_that_the_list_lacks(serve: Serve) -> None:

@@ -2,10 +2,10 @@ import re
 
 import pytest
 
-from claude_proxy.errors import InvalidRequest
+from claude_proxy.errors import NotFound
 from claude_proxy.simulator.model_table import CAPPED_WITHOUT_THINKING
 from claude_proxy.simulator.model_table import MODELS as SIMULATED
-from claude_proxy.translate.models import MODELS, SHIPPED, model_for, resolve, to_openai_model
+from claude_proxy.translate.models import MODELS, SHIPPED, Target, model_for, resolve, to_openai_model
 from claude_proxy.wire.anthropic import (
     EffortCapability,
     ModelCapabilities,
@@ -100,17 +100,77 @@ LIVE = (
         ("mine", "claude-opus-5"),
         ("opus", "claude-opus-5-5"),
         ("nobody-knows", "nobody-knows"),
-        ("claude-2", "claude-2"),
+        ("claude-sonnet-4-5", "claude-sonnet-4-5"),
     ],
 )
 def test_names_are_resolved(name: str, id_: str):
-    assert resolve(name, ALIASES, LIVE) == id_
+    assert resolve(name, ALIASES, LIVE) == Target(id_)
 
 
-def test_an_alias_of_a_retired_model_is_reported_and_not_sent():
-    with pytest.raises(InvalidRequest) as refusal:
-        resolve("old", ALIASES, LIVE)
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("haiku", ("claude-3-haiku-20240307 claude-3-5-haiku-20241022 claude-3.5-haiku claude-3-5-haiku-latest "
+                  "claude-instant-1.2 anthropic/claude-3.5-haiku:beta")),
+        ("sonnet", ("claude-3-5-sonnet-20241022 claude-3-5-sonnet-20240620 claude-3-5-sonnet-latest claude-3.5-sonnet "
+                   "anthropic/claude-3.7-sonnet:thinking claude-3-7-sonnet-20250219 claude-sonnet-4-20250514 "
+                   "claude-sonnet-4-0 claude-3-5-sonnet@20240620 "
+                    "anthropic.claude-3-5-sonnet-20241022-v2:0 claude-2.1")),
+        ("opus", ("claude-3-opus-20240229 claude-3-opus-latest claude-opus-4-20250514 claude-opus-4-0 claude-opus-4 "
+                 "claude-opus-4-1-20250805")),
+        ("mythos", "claude-mythos-preview"),
+    ],
+)  # fmt: skip
+def test_a_retired_model_means_the_newest_of_its_line(line: str, names: str):
+    for name in names.split():
+        target = resolve(name, {}, SHIPPED)
+        assert target.id == next(info.id for info in SHIPPED if info.line == line)
+        assert target.instead_of == name.removeprefix("anthropic/")
+
+
+def test_the_successor_is_the_newest_active_model_that_upstream_lists():
+    assert resolve("claude-3-5-sonnet-20241022", ALIASES, LIVE) == Target(
+        "claude-sonnet-6", "claude-3-5-sonnet-20241022"
+    )
+
+
+@pytest.mark.parametrize("name", ["claude-sonnet-7", "claude-haiku-8-20270101", "claude-haiku-8"])
+def test_a_model_that_upstream_lists_as_retired_needs_no_row(name: str):
+    live = (*LIVE, ModelInfo("claude-haiku-8-20270101", lifecycle="retired"))
+    target = resolve(name, {}, live)
+    assert target.instead_of == name
+    assert target.id in ("claude-sonnet-6", "claude-haiku-5-5")
+
+
+def test_a_model_that_upstream_still_serves_is_not_retired():
+    live = (ModelInfo("claude-opus-4-1-20250805", lifecycle="deprecated"), *LIVE)
+    for name in ("claude-opus-4-1-20250805", "claude-opus-4-1"):
+        assert resolve(name, {}, live) == Target(name)
+
+
+def test_a_retired_model_is_refused_where_the_setting_says_so():
+    with pytest.raises(NotFound) as refusal:
+        resolve("anthropic/claude-3.5-sonnet", {}, LIVE, retired="refuse")
+    assert (refusal.value.status, refusal.value.param, refusal.value.code) == (404, "model", "model_not_found")
+    assert "'claude-3.5-sonnet' is retired. Its successor is 'claude-sonnet-6'" in refusal.value.message
+
+
+@pytest.mark.parametrize("name", ["old", "older", "anthropic/older"])
+def test_an_alias_of_a_retired_model_is_reported_and_not_sent(name: str):
+    with pytest.raises(NotFound, match="claude-sonnet-6") as refusal:
+        resolve(name, {**ALIASES, "older": "claude-3-5-sonnet-latest"}, LIVE)
     assert (refusal.value.param, refusal.value.code) == ("model", "model_not_found")
+    assert refusal.value.hint == "change the alias"
+
+
+def test_an_alias_may_bear_the_name_of_a_retired_model():
+    assert resolve("claude-3-5-sonnet-latest", {"claude-3-5-sonnet-latest": "opus"}, SHIPPED).id == "claude-opus-5-5"
+
+
+def test_the_successor_has_its_own_facts_and_knows_whom_it_replaces():
+    model = model_for("claude-opus-5", {}, instead_of="claude-3-opus-latest")
+    assert model.instead_of == "claude-3-opus-latest"
+    assert model.thinking == MODELS["claude-opus-5"].thinking
 
 
 def test_a_model_in_openais_shape():

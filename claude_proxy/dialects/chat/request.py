@@ -38,6 +38,8 @@ def to_messages_request(
     """
     body = anthropic.MessagesRequest(model=model.id, max_tokens=0, messages=[], stream=True)
     draft = Draft(chat, model, options, body, memory=None if without_thinking else memory)
+    if model.instead_of is not None:
+        draft.warn("model", f"{model.instead_of} is retired; {model.id} answers in its place")
     for name in sorted(unknown):
         draft.warn(name, "no such parameter is known here")
     for apply in _STEPS:
@@ -72,7 +74,7 @@ def _finished(draft: Draft) -> ChatTranslation:
         betas=tuple(draft.betas),
         notes=tuple(draft.notes),
         reply=ChatReplyContext(
-            model=chat.model,
+            model=chat.model if draft.model.instead_of is None else draft.model.id,
             include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
             client_names={sent: name for name, sent in draft.tool_names.items() if sent != name},
             custom_tools=frozenset(draft.custom_tools),

@@ -68,7 +68,8 @@ class Case:
 
     def translation(self) -> ChatTranslation:
         chat, unknown = read_chat_request(self.read("openai.json"))
-        model = model_for(resolve(chat.model, {}, SHIPPED), {})
+        target = resolve(chat.model, {}, SHIPPED)
+        model = model_for(target.id, {}, instead_of=target.instead_of)
         return to_messages_request(chat, unknown, model=model, options=Options())
 
     def notes(self) -> str:
@@ -112,10 +113,11 @@ def translated(
     """The translation of `fields`; where they say nothing, a user says hi to claude-opus-4-8."""
     request = {"model": "claude-opus-4-8", "messages": [{"role": "user", "content": "Hi"}], **fields}
     chat, unknown = read_chat_request(json.dumps(request).encode())
+    target = resolve(chat.model, {}, SHIPPED)
     return to_messages_request(
         chat,
         unknown,
-        model=model_for(resolve(chat.model, {}, SHIPPED), {}),
+        model=model_for(target.id, {}, instead_of=target.instead_of),
         options=options or Options(),
         memory=memory,
         without_thinking=without_thinking,

@@ -271,7 +271,7 @@ def test_every_request_is_one_that_upstream_takes_or_is_refused_with_its_place(
 def _translated(request: dict[str, Any], options: Options) -> Translation | InvalidRequest:
     try:
         chat, unknown = read_chat_request(json.dumps(request).encode())
-        model = model_for(resolve(chat.model, {}, SHIPPED), {})
+        model = model_for(resolve(chat.model, {}, SHIPPED).id, {})
         return to_messages_request(chat, unknown, model=model, options=options)
     except InvalidRequest as refusal:
         return refusal
