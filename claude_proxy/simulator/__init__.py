@@ -1,1 +1,1 @@
-"""A strict, deterministic Messages API of our own: offline work, demos, and the upstream of the tests."""
+"""A strict, deterministic Messages API of our own, for offline work, demos and tests."""

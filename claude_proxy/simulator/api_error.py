@@ -1,11 +1,11 @@
-"""What the Messages API answers instead of a message: a status, a type, a sentence."""
+"""The error replies of the Messages API: status, type and message."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-# The type that goes with a status; any other 4xx is an invalid_request_error.
+# The error type of each status; any other 4xx is an invalid_request_error.
 TYPES: Mapping[int, str] = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -43,7 +43,9 @@ class ApiError(Exception):
 
     def value(self, request_id: str) -> dict[str, Any]:
         """The body, which is also the data of an `error` event."""
-        error: dict[str, Any] = {"type": self.type, "message": self.message}
+        # A header quoted in the message may hold bytes that are not UTF-8; aiohttp decodes them to surrogates.
+        message = self.message.encode("utf-8", "backslashreplace").decode()
+        error: dict[str, Any] = {"type": self.type, "message": message}
         if self.details:
             error["details"] = dict(self.details)
         return {"type": "error", "error": error, "request_id": request_id}
@@ -53,5 +55,5 @@ class ApiError(Exception):
 
 
 def invalid(message: str) -> ApiError:
-    """The 400 that nearly every rule of this API ends in."""
+    """A 400 invalid_request_error, the reply to nearly every rejected request."""
     return ApiError(400, message)

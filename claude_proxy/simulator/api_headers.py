@@ -1,4 +1,4 @@
-"""The headers of a request and of an answer: who may come in, which version is spoken, what is left of the limits."""
+"""Request headers (credential, API version, betas) and reply headers (request id, rate limits)."""
 
 import hmac
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ NEWER_VERSION = "2026-10-21"  # refuses sampling parameters, and two more things
 VERSIONS = frozenset({VERSION, NEWER_VERSION})
 ORGANIZATION = "00000000-0000-4000-8000-000000000000"
 
-# Every beta that the SDK's types name, and those that only documentation or the CLI name.
+# The betas named by the SDK's types, and those named only by the documentation or by Claude's CLI.
 _BETA_NAMES = """
 admin-user-sign-out-2026-10-08 advanced-tool-use-2025-11-20 advisor-tool-2026-03-01 agent-memory-2026-07-22
 analytics-usage-cost-2026-08-24 cache-diagnosis-2026-04-07 ce-claude-code-managed-settings-2026-10-06
@@ -39,7 +39,7 @@ _WINDOWS = {"5h": 5 * 3600, "7d": 7 * 24 * 3600}
 
 
 def is_oauth(headers: Mapping[str, str]) -> bool:
-    """Whether the credential is a token of a login rather than an API key."""
+    """Whether the credential is an OAuth token of a login rather than an API key."""
     return _bearer(headers).startswith("sk-ant-oat") and "x-api-key" not in headers
 
 
@@ -49,7 +49,7 @@ def _bearer(headers: Mapping[str, str]) -> str:
 
 
 def authenticate(headers: Mapping[str, str], accepted: str | None) -> None:
-    """Raises the 401 that the real API would. With both headers, x-api-key is the one that counts."""
+    """Raises the 401 of the real API. If both headers are present, x-api-key takes precedence."""
     if "x-api-key" in headers:
         key = headers["x-api-key"].strip()
         if not key:
@@ -67,11 +67,11 @@ def authenticate(headers: Mapping[str, str], accepted: str | None) -> None:
 
 
 def _matches(given: str, accepted: str | None) -> bool:
-    return accepted is None or hmac.compare_digest(given.encode(), accepted.encode())
+    return accepted is None or hmac.compare_digest(given.encode("utf-8", "surrogateescape"), accepted.encode())
 
 
 def api_version(headers: Mapping[str, str]) -> str:
-    """The API version asked for. Raises a 400 if there is none or nobody knows it."""
+    """The requested API version. Raises a 400 if the header is missing or the version is unknown."""
     requested = headers.get("anthropic-version", "").strip()
     if not requested:
         raise invalid("anthropic-version: header is required")
@@ -85,7 +85,7 @@ def requested_betas(headers: Mapping[str, str]) -> frozenset[str]:
 
 
 def check_betas(headers: Mapping[str, str]) -> frozenset[str]:
-    """The beta features asked for. Raises a 400 that names those nobody knows."""
+    """The requested beta features. Raises a 400 that names the unknown ones."""
     requested = requested_betas(headers)
     if unknown := sorted(requested - BETAS):
         names = ", ".join(f"`{name}`" for name in unknown)
@@ -99,12 +99,12 @@ def require_json(headers: Mapping[str, str]) -> None:
 
 
 def answer_headers(request_id: str) -> dict[str, str]:
-    """What every answer carries, errors too."""
+    """Headers of every reply, errors included."""
     return {"request-id": request_id, "anthropic-organization-id": ORGANIZATION, "x-simulated": "true"}
 
 
 def limit_headers(headers: Mapping[str, str], served: int, now: float) -> dict[str, str]:
-    """The rate limits after `served` requests: of an API key, or of a plan if the credential is a login's."""
+    """Rate limit headers after `served` requests: those of an API key, or those of a plan for an OAuth token."""
     if is_oauth(headers):
         return _plan_limits(served, now)
     reset = datetime.fromtimestamp(int(now) + 60, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,8 +1,8 @@
-"""The simulator as an aiohttp application: routes, headers, and the way an answer travels.
+"""The simulator as an aiohttp application: routes, reply headers, streaming.
 
 It speaks Anthropic's Messages API on /v1/messages, /v1/messages/count_tokens and /v1/models, refuses what the real
-one refuses, and answers from nothing: no account, no cost, no Claude. Every answer carries `x-simulated: true`.
-What it says can be steered from the conversation, see `claude_proxy.simulator.script`.
+one refuses, and makes up its answers: no account, no cost, no Claude. Every reply carries `x-simulated: true`.
+A script in the conversation controls the answer, see `claude_proxy.simulator.script`.
 """
 
 import asyncio
@@ -25,16 +25,16 @@ from claude_proxy.simulator.valid_request import Request, find_script
 
 __all__ = ["SENT", "Options", "Sent", "simulator_app"]
 
-MAX_BODY = 32 * 1024 * 1024  # the real API's bound for one request
-_WRITE = 4096  # bytes gathered into one write while no token delay is asked for
-_TRIES = 1024  # different failing requests whose tries are counted
+MAX_BODY = 32 * 1024 * 1024  # the real API's limit for one request
+_WRITE = 4096  # bytes per write, unless a token delay is set
+_TRIES = 1024  # failing requests whose attempts are counted
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A request as it came in."""
+    """A received request."""
 
     method: str
     path: str  # with its query
@@ -48,7 +48,7 @@ class _State:
 
     options: Options
     cache: PromptCache = field(default_factory=PromptCache)
-    tries: Counter[str] = field(default_factory=Counter)  # of requests that are scripted to fail at first
+    tries: Counter[str] = field(default_factory=Counter)  # attempts of scripted failures
     served: int = 0
 
 
@@ -58,9 +58,9 @@ _REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 
 
 def simulator_app(options: Options = Options()) -> web.Application:  # noqa: B008 - frozen
-    """The simulator, to be served by any aiohttp runner. One app is one simulated API: its cache, its counters.
+    """The simulator, for any aiohttp runner. Each app has its own prompt cache and counters.
 
-    `app[SENT]` holds the last `options.record` requests as they came in.
+    `app[SENT]` holds the last `options.record` received requests.
     """
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_respond])
     app[SENT] = deque(maxlen=options.record)
@@ -79,7 +79,7 @@ def simulator_app(options: Options = Options()) -> web.Application:  # noqa: B00
 
 @web.middleware
 async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Around every request: its id, its record, its latency, and the error body if it ends in one."""
+    """Middleware: assigns the request id, records the request, adds latency, and turns errors into replies."""
     state = request.app[_STATE]
     state.served += 1
     request[_REQUEST_ID] = f"req_sim_{state.served:08d}"
@@ -131,7 +131,7 @@ async def _head_root(request: web.Request) -> web.Response:
 
 
 async def _read_post(request: web.Request) -> tuple[bytes, str, frozenset[str]]:
-    """The body, API version and betas of a POST that may come in."""
+    """The body, API version and betas of a POST. Raises an ApiError if its headers are not acceptable."""
     api_headers.authenticate(request.headers, request.app[_STATE].options.api_key)
     version = api_headers.api_version(request.headers)
     betas = api_headers.check_betas(request.headers)
@@ -143,8 +143,10 @@ async def _read_post(request: web.Request) -> tuple[bytes, str, frozenset[str]]:
 
 
 async def _messages(request: web.Request) -> web.StreamResponse:
-    parsed = request_validation.messages_request(*await _read_post(request))
     state = request.app[_STATE]
+    parsed = request_validation.messages_request(
+        *await _read_post(request), adaptive_with_forced_tool=state.options.adaptive_with_forced_tool
+    )
     if failure := _scripted_failure(parsed, state):
         return _scripted_error_response(request, failure)
     answer = compose(parsed)
@@ -160,7 +162,7 @@ async def _messages(request: web.Request) -> web.StreamResponse:
 
 
 def _scripted_failure(parsed: Request, state: _State) -> HttpError | None:
-    """The HTTP error that the script asks for, unless it has failed often enough."""
+    """The HTTP error requested by the script, unless the request has failed `times` times already."""
     text, number = find_script(parsed.messages)
     line = next((line for line in section(parse(text), number) if line.command == "status"), None)
     if line is None:
@@ -207,7 +209,7 @@ async def _stream(
 
 
 async def _write(response: web.StreamResponse, buffer: bytearray, chunk: int) -> None:
-    """Send what waits, `chunk` bytes at a time if asked to; each piece gets a turn of the loop of its own."""
+    """Write the buffer; with `chunk`, that many bytes per event loop iteration, so that the client reads pieces."""
     data = bytes(buffer)
     buffer.clear()
     for start in range(0, len(data), chunk or len(data) or 1):
@@ -217,7 +219,7 @@ async def _write(response: web.StreamResponse, buffer: bytearray, chunk: int) ->
 
 
 async def _abort_connection(request: web.Request, fault: Fault, response: web.StreamResponse) -> web.StreamResponse:
-    """Stay silent if asked to, then close the connection in the middle of everything."""
+    """Close the connection in mid-reply; a `stall` waits first."""
     if fault.action == "stall":
         await asyncio.sleep(request.app[_STATE].options.stall)
     if request.transport is not None:
@@ -226,7 +228,10 @@ async def _abort_connection(request: web.Request, fault: Fault, response: web.St
 
 
 async def _count_tokens(request: web.Request) -> web.Response:
-    parsed = request_validation.count_request(*await _read_post(request))
+    options = request.app[_STATE].options
+    parsed = request_validation.count_request(
+        *await _read_post(request), adaptive_with_forced_tool=options.adaptive_with_forced_tool
+    )
     return _json(request, {"input_tokens": input_tokens(parsed)})
 
 
@@ -252,15 +257,18 @@ async def _models(request: web.Request) -> web.Response:
 
 
 _LISTED = ("active", "deprecated")
+_MAX_LIMIT = 1000  # models in one page
+_DIGITS = 9  # longer texts are not converted: Python refuses more than 4,300 digits
 
 
 def _limit(text: str) -> int:
     if not text.isdecimal():
         raise invalid("limit: Input should be a valid integer, unable to parse string as an integer")
-    if not 1 <= int(text) <= 1000:
-        bound = "greater than or equal to 1" if int(text) < 1 else "less than or equal to 1000"
+    number = int(text) if len(text) <= _DIGITS else _MAX_LIMIT + 1
+    if not 1 <= number <= _MAX_LIMIT:
+        bound = "greater than or equal to 1" if number < 1 else f"less than or equal to {_MAX_LIMIT}"
         raise invalid(f"limit: Input should be {bound}")
-    return int(text)
+    return number
 
 
 def _index_of(ids: list[str], id_: str, name: str) -> int:

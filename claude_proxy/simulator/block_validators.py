@@ -1,4 +1,4 @@
-"""The shapes of content blocks, one row per type: what a message may be made of."""
+"""Validators of content blocks, one row per type."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ SERVER_TOOLS = (
 
 
 def literal(name: str) -> OneOf:
-    """The `type` field of an object that has just this type."""
+    """Accepts exactly the string `name`."""
     return OneOf((name,))
 
 
@@ -161,7 +161,7 @@ def _server_result(name: str, content: Validator, **extra: Validator) -> Object:
     return tagged(name, {"tool_use_id": ID, "content": content}, {**CACHED, **extra})
 
 
-# What server tools found travels back as it came; only its outer shape is looked at.
+# Results of server tools are returned unchanged by clients; only the outer object is checked.
 _CARRIED = Dictionary()
 _FOUND = tagged(
     "web_search_result", {"url": TEXT, "title": TEXT, "encrypted_content": TEXT}, {"page_age": Nullable(TEXT)}
@@ -169,7 +169,7 @@ _FOUND = tagged(
 
 
 class _SearchContent:
-    """Results, or the one error that came instead of them."""
+    """A list of results, or one error object."""
 
     _found = ListOf(TaggedUnion({"web_search_result": _FOUND}, hide_tag=True))
 

@@ -1,4 +1,4 @@
-"""Rules for cache_control: how many breakpoints, where, and in which order of lifetimes."""
+"""Rules for cache_control: number of breakpoints, allowed blocks, order of lifetimes."""
 
 from collections.abc import Iterator
 
@@ -42,7 +42,7 @@ def _ttl(block: Block) -> str:
 
 
 def _cacheable(request: Request) -> Iterator[tuple[str, Block]]:
-    """Every block that may carry a breakpoint, in the order of the cache; blocks in tool results count too."""
+    """Every block that may carry a breakpoint, in cache order; includes the blocks inside tool results."""
     for number, tool in enumerate(request.tools):
         yield f"tools.{number}", tool
     for number, block in enumerate(blocks({"content": request.body.get("system")})):

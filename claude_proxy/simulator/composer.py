@@ -1,7 +1,7 @@
-"""The answer to a request, whole and before it is sent: content blocks with their deltas, and how it ends.
+"""The answer to a request: content blocks with their deltas, and the stop reason.
 
-`Composer` is the model's mouth: it speaks, thinks and calls within `max_tokens` and `stop_sequences`. What it says
-is decided in `claude_proxy.simulator.responder`.
+`Composer` builds it block by block and enforces `max_tokens` and `stop_sequences`. The content is chosen in
+`claude_proxy.simulator.responder`.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from claude_proxy.simulator.signatures import prefix_of, redact, sign
 from claude_proxy.simulator.valid_request import Request
 
 LABEL = "[simulated]"
-_FRAGMENT = 8  # characters of a piece of streamed tool input
+_FRAGMENT = 8  # characters per streamed fragment of a tool's input
 
 
 @dataclass(frozen=True)
 class Delta:
-    """One content_block_delta; `tokens` says how long it took to make."""
+    """One content_block_delta; `tokens` is its number of output tokens, used for pacing."""
 
     value: dict[str, Any]
     tokens: int = 0
@@ -29,7 +29,7 @@ class Delta:
 
 @dataclass(frozen=True)
 class AnswerBlock:
-    """A content block: as it starts in a stream, its deltas, and as it stands in a whole message."""
+    """A content block: its content_block_start form, its deltas, and its form in a non-streamed message."""
 
     start: dict[str, Any]
     deltas: tuple[Delta, ...]
@@ -38,7 +38,7 @@ class AnswerBlock:
 
 @dataclass(frozen=True)
 class StreamAction:
-    """Something that happens in the stream between two blocks: ping, cut, error, …"""
+    """Something other than a block in the stream: ping, cut, error, …"""
 
     action: str
     text: str = ""
@@ -46,7 +46,7 @@ class StreamAction:
 
 @dataclass
 class Answer:
-    """What is sent; `steps` are blocks and directions in their order."""
+    """A finished answer; `steps` are its blocks and stream actions in order."""
 
     id: str
     model: str
@@ -57,7 +57,7 @@ class Answer:
     output_tokens: int = 0
     thinking_tokens: int = 0
     searches: int = 0
-    chunk: int = 0  # bytes per write; 0 leaves it to the writer
+    chunk: int = 0  # bytes per write; 0 means no fixed size
     crlf: bool = False
 
     @property
@@ -65,12 +65,12 @@ class Answer:
         return [step for step in self.steps if isinstance(step, AnswerBlock)]
 
     def first(self, *actions: str) -> StreamAction | None:
-        """The first direction of one of these words."""
+        """The first stream action with one of these names."""
         return next((step for step in self.steps if isinstance(step, StreamAction) and step.action in actions), None)
 
 
 class Composer:
-    """Writes an answer. Once a limit or a stop sequence has ended it, nothing more can be added."""
+    """Builds an answer. After max_tokens or a stop sequence has ended it, further content is ignored."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -90,7 +90,7 @@ class Composer:
         self.answer.stop_sequence = sequence
 
     def _take_tokens(self, text: str) -> tuple[str, bool]:
-        """As much of `text` as may still be made, and whether that is all of it; if not, the answer ends."""
+        """The part of `text` within the token limit, and whether that is all of it; if not, the answer ends."""
         pieces = tokens.split(text)
         self.answer.output_tokens += min(len(pieces), self._left)
         if len(pieces) > self._left:
@@ -109,7 +109,7 @@ class Composer:
         self.answer.steps.append(StreamAction(action, text))
 
     def add_text(self, text: str, citations: tuple[dict[str, Any], ...] = ()) -> None:
-        """A text block, cut at the first stop sequence."""
+        """Add a text block, cut at the first stop sequence."""
         if self._ended:
             return
         found = [(text.find(stop), stop) for stop in self.request.body.get("stop_sequences") or [] if stop in text]
@@ -132,7 +132,7 @@ class Composer:
         self._add(start, iter(deltas), whole)
 
     def add_thinking(self, text: str) -> None:
-        """A thinking block: signed, and empty if the request or its model omits thinking."""
+        """Add a signed thinking block; its text is empty if `display` is omitted."""
         if self._ended:
             return
         text, _ = self._take_tokens(text)
@@ -159,11 +159,11 @@ class Composer:
 
     @property
     def _is_leading(self) -> bool:
-        """Whether nothing but thinking stands in the message yet."""
+        """Whether the message contains only thinking blocks so far."""
         return all("thinking" in block.whole["type"] for block in self.answer.blocks)
 
     def add_tool_use(self, name: str, value: Any, raw: str | None = None) -> None:
-        """A tool_use block; `raw` is the spelling of its input in the stream, if not the usual one."""
+        """Add a tool_use block; `raw` replaces the JSON text of its input in the stream."""
         parallel = not self.request.choice.get("disable_parallel_tool_use")
         called = any(block.whole["type"] == "tool_use" for block in self.answer.blocks)
         if self._ended or (called and not parallel):
@@ -176,7 +176,7 @@ class Composer:
         self._add(start, _fragments(sent), start | {"input": value if complete else {}})
 
     def add_web_search(self, query: str) -> None:
-        """A web search on the server's side: the call, and two results that exist nowhere."""
+        """Add a server-side web search: the call, and two made-up results."""
         if self._ended:
             return
         start = {"type": "server_tool_use", "id": self._tool_id("srvtoolu"), "name": "web_search", "input": {}}
@@ -196,12 +196,12 @@ class Composer:
 
 
 def compact_json(value: Any) -> str:
-    """`value` as JSON, compact: how a tool's input is streamed."""
+    """`value` as compact JSON, the form in which a tool's input is streamed."""
     return msgspec.json.encode(value).decode()
 
 
 def _fragments(json_text: str) -> Iterator[Delta]:
-    """The pieces of a tool's input; like the real API's, the first is empty and may be the only one."""
+    """The streamed fragments of a tool's input. As in the real API the first one is empty, and may be the only one."""
     for piece in ["", *(json_text[offset : offset + _FRAGMENT] for offset in range(0, len(json_text), _FRAGMENT))]:
         yield Delta({"type": "input_json_delta", "partial_json": piece}, 1 if piece else 0)
 

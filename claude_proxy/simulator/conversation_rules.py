@@ -1,4 +1,4 @@
-"""Rules for the conversation: roles, empty content, which block may stand where, tool calls and their results."""
+"""Rules for messages: roles, empty content, blocks allowed per role, pairing of tool calls and results."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from claude_proxy.simulator.valid_request import Block, Request, blocks, is_serv
 _ONLY_ASSISTANT = frozenset({"tool_use", "server_tool_use", "thinking", "redacted_thinking"})
 _ONLY_USER = frozenset({"tool_result", "image", "search_result", "container_upload"})
 
-LocatedBlock = tuple[int, int, Block]  # message, place in its content, block
+LocatedBlock = tuple[int, int, Block]  # index of the message, index in its content, block
 
 
 def check(request: Request, version: str) -> None:
@@ -66,14 +66,14 @@ def _roles(request: Request, version: str) -> None:
 
 
 def _no_citations(block: Block, param: str) -> None:
-    """The newer version takes cited text back from the assistant only. (The sentence is ours.)"""
+    """The newer API version accepts citations only in assistant messages. (The error text is ours.)"""
     inner = block["content"] if block["type"] == "search_result" else [block]
     if any(text.get("citations") for text in inner):
         raise invalid(f"{param}.{block['type']}.citations: Citations are not permitted in user messages")
 
 
 def _system_messages(request: Request) -> None:
-    """Where a system message may stand. (Only the sentence about the model is the real API's.)"""
+    """The allowed positions of a system message. (Only the error text about the model is the real API's.)"""
     messages = request.messages
     for number, message in enumerate(messages):
         if message["role"] != "system":
@@ -100,7 +100,7 @@ def _unique_ids(request: Request) -> None:
 
 
 def turns(request: Request) -> Iterator[tuple[str, list[LocatedBlock]]]:
-    """The conversation with neighbouring messages of one role as one turn, the way the API reads it."""
+    """The conversation with adjacent messages of one role merged into one turn, as the API reads it."""
     role, content = "", list[LocatedBlock]()
     for number, message in enumerate(request.messages):
         if message["role"] == "system":
@@ -114,7 +114,7 @@ def turns(request: Request) -> Iterator[tuple[str, list[LocatedBlock]]]:
 
 
 def _tool_results(request: Request) -> None:
-    """Every tool_use has its result at the start of the next turn, every result its tool_use in the one before."""
+    """Every tool_use needs its result at the start of the next turn, every result its tool_use in the turn before."""
     open_calls: dict[str, int] = {}
     only_results = False
     for role, content in turns(request):
@@ -163,7 +163,7 @@ def _require_no_open_calls(open_calls: dict[str, int]) -> None:
 
 
 def _open_server_calls(content: list[Block]) -> dict[str, Block]:
-    """The server tool uses in `content` that have no result there, by their ids."""
+    """The server tool uses in `content` without a result there, by id."""
     found = {block["id"]: block for block in content if block["type"] == "server_tool_use"}
     for block in content:
         if is_server_result(block):
@@ -172,7 +172,7 @@ def _open_server_calls(content: list[Block]) -> dict[str, Block]:
 
 
 def _server_results(request: Request) -> None:
-    """Server tools: a result stands after its use; a use without a result stands only where the turn was paused."""
+    """A server tool's result follows its use; a use without a result is allowed only in a paused turn."""
     used: set[str] = set()
     rows = list(turns(request))
     for turn, (role, content) in enumerate(rows):
@@ -202,7 +202,7 @@ def _require_server_results(content: list[LocatedBlock]) -> None:
 
 
 def _prefill(request: Request) -> None:
-    """A last assistant message is continued, where the model can; a paused turn always is."""
+    """A final assistant message is continued if the model supports prefill; a paused turn always is."""
     last = request.messages[-1]
     if last["role"] != "assistant":
         return

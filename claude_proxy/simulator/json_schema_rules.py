@@ -1,4 +1,4 @@
-"""The subset of JSON Schema that structured outputs and strict tools accept, and the sentences of its refusals."""
+"""The subset of JSON Schema accepted for structured outputs and strict tools, with the API's error messages."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -74,7 +74,7 @@ def _subschemas(schema: dict[str, Any]) -> Iterator[Any]:
 
 
 def _recursion(schema: Any, root: dict[str, Any], param: str, path: tuple[str, ...], done: set[str]) -> None:
-    """Raises for a schema that contains itself, through whatever references; those in `done` are known to end."""
+    """Raises for a schema that contains itself through references; those in `done` were already checked."""
     if not isinstance(schema, dict):
         return
     ref = schema.get("$ref")
@@ -89,7 +89,7 @@ def _recursion(schema: Any, root: dict[str, Any], param: str, path: tuple[str, .
 
 
 def optional_parameters(schema: Any) -> int:
-    """How many properties in `schema`, at any depth, may be left out."""
+    """The number of optional properties in `schema`, at any depth."""
     if not isinstance(schema, dict):
         return 0
     here = len(set(schema.get("properties") or {}) - set(schema.get("required") or []))
@@ -97,7 +97,7 @@ def optional_parameters(schema: Any) -> int:
 
 
 def union_parameters(schema: Any) -> int:
-    """How many schemas inside are a choice of several types."""
+    """The number of schemas in `schema` with several types, at any depth."""
     if not isinstance(schema, dict):
         return 0
     here = isinstance(schema.get("type"), list) or "anyOf" in schema

@@ -1,4 +1,4 @@
-"""Rules for images and documents: whether the data is what it says it is."""
+"""Rules for images and documents: encoding, declared media type, size, number."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ _MAGIC = (
 
 def check(request: Request) -> None:
     images = 0
-    sides: dict[str, int] = {}  # the longest side by the image's place
+    sides: dict[str, int] = {}  # the longest side of each image, by its short param
     for param, short_param, block in _sources(request.messages):
         source = block["source"]
         if source["type"] == "url" and not source["url"].startswith("https://"):
@@ -52,7 +52,7 @@ def _dimensions(sides: dict[str, int], bound: int) -> None:
 
 
 def _sources(messages: list[dict[str, Any]]) -> Iterator[tuple[str, str, Block]]:
-    """Every image and document with its place, as a message names it and as `details.paths` does."""
+    """Every image and document with its param: as in the error message, and as in `details.paths`."""
     for number, message in enumerate(messages):
         for short_param, block in enumerate(blocks(message)):
             here = f"messages.{number}.content.{short_param}"
@@ -80,7 +80,7 @@ def _decoded(source: Block, param: str) -> bytes:
 
 
 def _image_size(source: Block, param: str) -> tuple[int, int]:
-    """Width and height; 0 where the format hides them further inside."""
+    """Width and height; 0 for formats whose size is not in the first bytes (JPEG, WebP)."""
     size = len(source["data"])
     if size > _MAX_BYTES:
         raise invalid(f"{param}: image exceeds 10 MB maximum: {size} bytes > {_MAX_BYTES} bytes")
@@ -100,7 +100,7 @@ def _image_size(source: Block, param: str) -> tuple[int, int]:
 
 
 def media_type(data: bytes) -> str | None:
-    """The type that the first bytes of an image announce."""
+    """The media type according to the first bytes of an image."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((name for magic, name in _MAGIC if data.startswith(magic)), None)

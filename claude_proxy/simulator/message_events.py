@@ -1,4 +1,4 @@
-"""An answer on the wire: as one message, or as the events of a stream.
+"""Encodes an answer as one message, or as the events of a stream.
 
 Events look like the real API's: an `event` line and a `data` line padded with spaces, a ping after the first block
 has started, a first empty fragment of every tool input, cumulative usage in `message_delta`.
@@ -20,7 +20,7 @@ _STATUSES = {name: status for status, name in sorted(TYPES.items(), reverse=True
 
 @dataclass(frozen=True)
 class Frame:
-    """Bytes to send; `tokens` of them took time to make."""
+    """Bytes to send; `tokens` is the number of output tokens in them, used for pacing."""
 
     data: bytes
     tokens: int = 0
@@ -28,7 +28,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Fault:
-    """The stream does not go on: `cut` closes the connection, `stall` goes silent."""
+    """The stream ends early: `cut` closes the connection, `stall` sends nothing more."""
 
     action: str
 
@@ -125,7 +125,7 @@ def _block(encode: "_Encoder", index: int, block: AnswerBlock) -> Iterator[Frame
 
 
 def _unknown(encode: "_Encoder", index: int) -> Iterator[Frame]:
-    """What an API that grows might send tomorrow."""
+    """Events of types that do not exist yet, as a future API version may send them."""
     yield encode({"type": "simulated_future_event", "payload": {"anything": [1, None]}})
     yield encode({"type": "content_block_start", "index": index, "content_block": {"type": "simulated_future_block"}})
     delta = {"type": "simulated_future_delta", "value": 1}
@@ -153,7 +153,7 @@ def _message_delta(answer: Answer, billed: InputUsage, request: Request) -> dict
 
 
 class _Encoder:
-    """Frames events. The real API pads data lines with spaces; the padding here depends on nothing but the place."""
+    """Frames events. The real API pads data lines with spaces; here the padding depends only on the event's number."""
 
     def __init__(self, crlf: bool) -> None:
         self._end = b"\r\n" if crlf else b"\n"

@@ -1,4 +1,4 @@
-"""The models and what each of them accepts: the table behind every rule that differs between models.
+"""The models and the features each of them accepts.
 
 A row is what the Models API says about a model and what the Messages API refuses for it. Facts that the
 Models API does not publish (forced tool choice, prefill, system messages in mid-conversation) stand beside them.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
-_EPOCH = "1970-01-01T00:00:00Z"  # the API's own word for "not known"
+_EPOCH = "1970-01-01T00:00:00Z"  # the API's value for "unknown"
 
 Lifecycle = Literal["active", "deprecated", "retired"]
 
@@ -130,14 +130,14 @@ MODELS: tuple[Model, ...] = (
     ),
 )
 
-# Without thinking these stop at `high`; on the older ones every level goes with it.
+# With thinking disabled these accept effort only up to `high`; older models accept every level.
 CAPPED_WITHOUT_THINKING = frozenset({"claude-opus-4-8", "claude-opus-5", "claude-sonnet-5-5", "claude-haiku-5-5"})
 
 _BY_NAME = {name: model for model in MODELS for name in (model.id, model.alias) if name}
 
 
 def find_model(name: str) -> Model | None:
-    """The model that answers to `name`, an id or an alias; retired ones are known too."""
+    """The model with the id or alias `name`, retired ones included."""
     return _BY_NAME.get(name)
 
 

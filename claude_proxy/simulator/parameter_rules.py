@@ -1,4 +1,4 @@
-"""Rules for the settings of a request: limits, sampling, stop sequences, metadata, output, speed."""
+"""Rules for max_tokens, sampling, stop sequences, metadata, output format and speed."""
 
 import re
 
@@ -26,7 +26,7 @@ def _max_tokens(request: Request) -> None:
 
 
 def prompt_length(request: Request) -> None:
-    """The prompt alone must fit; together with max_tokens it may be longer than the context."""
+    """The prompt must fit into the context window; prompt plus max_tokens may exceed it."""
     tokens, bound = input_tokens(request), request.model.context
     if tokens > bound:
         raise invalid(f"prompt is too long: {tokens} tokens > {bound} maximum")
@@ -61,7 +61,7 @@ def _stop_sequences(request: Request) -> None:
 
 
 def _user_id(request: Request) -> None:
-    """An opaque id, please. (That unprintable characters are refused is documented, the sentence is ours.)"""
+    """user_id must be an opaque id. (The rule about unprintable characters is documented, its error text is ours.)"""
     user = (request.body.get("metadata") or {}).get("user_id") or ""
     if not user.isprintable():
         raise invalid("metadata.user_id: String should contain printable characters only")
@@ -73,7 +73,7 @@ def _user_id(request: Request) -> None:
 
 
 def _format(request: Request) -> None:
-    """Structured output: a schema within the subset, no citations, no prefill. (The last two sentences are ours.)"""
+    """Structured output: a supported schema, no citations, no prefill. (The last two error texts are ours.)"""
     output_format = (request.body.get("output_config") or {}).get("format")
     if output_format is None:
         return

@@ -1,4 +1,4 @@
-"""The prompt cache: which part of a request was seen before, and how it shows in the counters.
+"""The prompt cache: which prefix of a request was cached before, and the resulting usage counters.
 
 A request is a row of segments: tools, system, messages, block by block. A breakpoint ends a prefix that is written;
 a prefix that was written before is read, also when it ends up to 20 blocks before a breakpoint. Nothing is stored
@@ -16,23 +16,23 @@ import msgspec
 from claude_proxy.simulator.tokens import count_block, count_value
 from claude_proxy.simulator.valid_request import Request, blocks
 
-_LOOK_BACK = 20  # blocks: the API's own bound
+_LOOK_BACK = 20  # blocks; the API's own limit
 _BOUND = 4096  # prefixes remembered
 _OVERHEAD = 3  # tokens for a message's role
 
 
 @dataclass
 class Segment:
-    """One tool, system block or content block; `prefix` is the digest of everything up to its end."""
+    """One tool, system block or content block; `prefix` is the digest of everything up to and including it."""
 
     prefix: bytes
     tokens: int
-    ttl: str | None  # of the breakpoint that it ends, if any
+    ttl: str | None  # of its cache breakpoint, if it has one
 
 
 @dataclass(frozen=True)
 class InputUsage:
-    """How the tokens of a prompt are billed."""
+    """Input token counters of one request."""
 
     fresh: int
     read: int
@@ -45,13 +45,13 @@ class InputUsage:
 
 
 class PromptCache:
-    """What one simulator remembers of the prompts it has seen."""
+    """The cached prefixes of one simulator, in LRU order."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[bytes, None] = OrderedDict()
 
     def bill(self, request: Request) -> InputUsage:
-        """The counters of `request`, whose marked prefixes are remembered from now on."""
+        """The counters of `request`; its marked prefixes are cached from now on."""
         row = list(segments(request))
         total = sum(segment.tokens for segment in row)
         marked = [n for n, segment in enumerate(row) if segment.ttl]
@@ -91,7 +91,7 @@ def input_tokens(request: Request) -> int:
 
 
 def segments(request: Request) -> Iterator[Segment]:
-    """The prompt in the order it is cached: tools, system, messages; automatic caching marks the last block."""
+    """The prompt in cache order: tools, system, messages. Automatic caching marks the last block."""
     row = list(_segments(request))
     automatic = request.body.get("cache_control")
     if automatic and row and row[-1].ttl is None:
@@ -114,7 +114,7 @@ def _segments(request: Request) -> Iterator[Segment]:
         yield segment(tool, count_value(plain))
     for block in blocks({"content": body.get("system")}):
         yield segment(block, count_block(block))
-    # What decides how the messages are read is part of their key, and not of the tools' and the system's.
+    # These settings invalidate cached messages, but not cached tools and system blocks.
     settings = {name: body.get(name) for name in ("thinking", "tool_choice", "output_config")}
     running.update(msgspec.json.encode(settings, order="deterministic"))
     for message in request.messages:

@@ -1,4 +1,4 @@
-"""What a request must be before it is answered: JSON, of the right shape, within the rules of its model."""
+"""Validates a request: JSON, fields and types, then the rules of the model."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ import msgspec
 from claude_proxy.simulator import (
     cache_control_rules,
     conversation_rules,
+    mcp_rules,
     media_rules,
     parameter_rules,
     thinking_rules,
@@ -22,33 +23,41 @@ from claude_proxy.simulator.request_validators import COUNTED, CREATED, CREATED_
 from claude_proxy.simulator.valid_request import Request
 from claude_proxy.simulator.validators import Object
 
-# A surrogate that is not half of a pair: JSON's grammar allows it, Unicode has no such character.
+# A surrogate that is not half of a pair: valid in JSON's grammar, but not a Unicode character.
 _LONE_SURROGATE = re.compile(
     rb"(?<!\\)(?:\\\\)*(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(\\u[dD][89a-fA-F][0-9a-fA-F]{2}))"
 )
 
 
-def messages_request(body: bytes, version: str, betas: frozenset[str]) -> Request:
-    """The request to POST /v1/messages in `body`. Raises the ApiError that the real API would answer with."""
-    request = _request(body, CREATED_NEWER if version == NEWER_VERSION else CREATED, version, betas)
+def messages_request(
+    body: bytes, version: str, betas: frozenset[str], *, adaptive_with_forced_tool: bool = False
+) -> Request:
+    """The validated request to POST /v1/messages. Raises the ApiError of the real API."""
+    validator = CREATED_NEWER if version == NEWER_VERSION else CREATED
+    request = _request(body, validator, version, betas, adaptive_with_forced_tool=adaptive_with_forced_tool)
     parameter_rules.prompt_length(request)
     return request
 
 
-def count_request(body: bytes, version: str, betas: frozenset[str]) -> Request:
+def count_request(
+    body: bytes, version: str, betas: frozenset[str], *, adaptive_with_forced_tool: bool = False
+) -> Request:
     """The same for POST /v1/messages/count_tokens, which takes fewer fields."""
-    return _request(body, COUNTED, version, betas)
+    return _request(body, COUNTED, version, betas, adaptive_with_forced_tool=adaptive_with_forced_tool)
 
 
-def _request(body: bytes, validator: Object, version: str, betas: frozenset[str]) -> Request:
+def _request(
+    body: bytes, validator: Object, version: str, betas: frozenset[str], *, adaptive_with_forced_tool: bool
+) -> Request:
     value = _decoded(body)
     validator.check(value, "", betas)
     model = find_model(value["model"])
     if model is None or model.lifecycle == "retired":
         raise ApiError(404, f"model: {value['model']}")
-    request = Request(value, model, _digest(value), betas)
+    request = Request(value, model, _digest(value), betas, adaptive_with_forced_tool=adaptive_with_forced_tool)
     cache_control_rules.check(request)
     conversation_rules.check(request, version)
+    mcp_rules.check(request)
     tool_rules.check(request)
     thinking_rules.check(request)
     parameter_rules.check(request)
@@ -57,9 +66,9 @@ def _request(body: bytes, validator: Object, version: str, betas: frozenset[str]
 
 
 def _digest(value: dict[str, Any]) -> bytes:
-    """What ids are made from: the same request is answered with the same message, streamed or not."""
-    asked = {name: member for name, member in value.items() if name != "stream"}
-    return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).digest()
+    """The seed of generated ids: the same request gets the same message, streamed or not."""
+    seed = {name: member for name, member in value.items() if name != "stream"}
+    return hashlib.sha256(msgspec.json.encode(seed, order="deterministic")).digest()
 
 
 def _decoded(body: bytes) -> Any:
@@ -84,14 +93,14 @@ def _lone_surrogate(body: bytes) -> int | None:
 
 
 def _reason(body: bytes, exc: Exception) -> str:
-    """What is wrong with `body`, and where."""
+    """Why `body` is not JSON, and at which position."""
     try:
         json.loads(body)
     except json.JSONDecodeError as problem:
         return f"unexpected character: {_position(body, problem.pos)}"
     except (UnicodeDecodeError, RecursionError):
         return "str is not valid UTF-8: surrogates not allowed"
-    return str(exc)  # what only Python takes for JSON: NaN, Infinity
+    return str(exc)  # Python's json accepts NaN and Infinity, which are not JSON
 
 
 def _position(body: bytes, pos: int) -> str:

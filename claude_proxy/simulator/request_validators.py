@@ -1,9 +1,10 @@
-"""The shapes of whole requests: every field of POST /v1/messages and of count_tokens, and what each may hold."""
+"""Validators of whole requests: every field of POST /v1/messages and of count_tokens."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from claude_proxy.simulator.api_error import invalid
+from claude_proxy.simulator.beta_validators import CONTEXT_EDIT, MCP_SERVER, SKILL
 from claude_proxy.simulator.block_validators import CACHE_CONTROL, CONTENT, TEXT, TEXT_BLOCK, literal, tagged
 from claude_proxy.simulator.model_table import EFFORTS
 from claude_proxy.simulator.tool_validators import TOOL, TOOL_CHOICE
@@ -30,7 +31,7 @@ _MCP = ("mcp-client-2025-04-04", "mcp-client-2025-11-20", "mcp-client-2026-09-15
 
 
 class _Display:
-    """How thinking is shown; `updates` only with its beta."""
+    """`thinking.display`; the value `updates` needs its beta."""
 
     _ga = OneOf(("summarized", "omitted"))
     _beta = OneOf(("summarized", "omitted", "updates"))
@@ -100,33 +101,47 @@ _BY_ROLE = TaggedUnion(
 
 
 class _Message:
-    """A message, by its role; an unknown role has a sentence of its own."""
+    """A message, by its role; an unknown role has its own error message."""
 
     def check(self, value: Any, param: str, betas: frozenset[str]) -> None:
         role = value.get("role") if isinstance(value, dict) else None
-        if role is not None and role not in tuple(_BY_ROLE.variants):  # a tuple: whatever came may be no key
+        if role is not None and role not in tuple(_BY_ROLE.variants):  # a tuple, because the value may be unhashable
             raise invalid(f'messages: Unexpected role "{role}". Allowed roles are "user" or "assistant"')
         _BY_ROLE.check(value, param, betas)
 
+
+_SPEED = Nullable(OneOf(("standard", "fast")))
+FALLBACK = Object(
+    {"model": Text(shortest=1)},
+    {
+        "max_tokens": Nullable(integer(0)),
+        "output_config": Nullable(OUTPUT_CONFIG),
+        "speed": _SPEED,
+        "thinking": Nullable(THINKING),
+    },
+)
 
 COUNTED = Object(
     {"model": Text(shortest=1), "messages": ListOf(_Message(), longest=100_000)},
     {
         "cache_control": CACHE_CONTROL,
         "output_config": OUTPUT_CONFIG,
-        "speed": Nullable(OneOf(("standard", "fast"))),
+        "speed": _SPEED,
         "system": TextOr(ListOf(TaggedUnion({"text": TEXT_BLOCK}))),
         "thinking": THINKING,
         "tool_choice": TOOL_CHOICE,
         "tools": ListOf(TOOL),
         # betas
-        "billing_policy": BetaOnly(("user-profiles-billing-2026-10-01",), Nullable(Dictionary())),
+        "billing_policy": BetaOnly(
+            ("user-profiles-billing-2026-10-01",),
+            Nullable(tagged("billing_policy", {}, {"bill_to": OneOf(("self", "user_profile"))})),
+        ),
         "compaction": BetaOnly(("compact-2026-09-04",), Nullable(Dictionary())),
         "context_management": BetaOnly(
             ("context-management-2025-06-27", "compact-2026-01-12"),
-            Nullable(Object(optional={"edits": ListOf(Dictionary())})),
+            Nullable(Object(optional={"edits": ListOf(CONTEXT_EDIT)})),
         ),
-        "mcp_servers": BetaOnly(_MCP, ListOf(Dictionary())),
+        "mcp_servers": BetaOnly(_MCP, ListOf(MCP_SERVER)),
     },
 )
 
@@ -134,9 +149,7 @@ CREATED = Object(
     {**COUNTED.required, "max_tokens": integer(0)},
     {
         **COUNTED.optional,
-        "container": Nullable(
-            TextOr(Object(optional={"id": Nullable(TEXT), "skills": Nullable(ListOf(Dictionary()))}))
-        ),
+        "container": Nullable(TextOr(Object(optional={"id": Nullable(TEXT), "skills": Nullable(ListOf(SKILL))}))),
         "diagnostics": Nullable(Object(optional={"previous_message_id": Nullable(TEXT)})),
         "inference_geo": Nullable(TEXT),
         "metadata": Object(optional={"user_id": Nullable(Text(longest=256))}),
@@ -148,11 +161,11 @@ CREATED = Object(
         "top_p": Number(0, 1),
         # betas
         "fallback_credit_token": BetaOnly(_CREDIT, Nullable(TextOr(Dictionary()))),
-        "fallbacks": BetaOnly(_FALLBACK, Nullable(TextOr(ListOf(Dictionary(), longest=3), Text(pattern="^default$")))),
+        "fallbacks": BetaOnly(_FALLBACK, Nullable(TextOr(ListOf(FALLBACK, longest=3), Text(pattern="^default$")))),
         "thread": BetaOnly(("message-threads-2026-08-12",), Nullable(Dictionary())),
     },
 )
 
 SAMPLING = ("temperature", "top_p", "top_k")
-# The newer version of the API knows no sampling parameters, for any model.
+# The newer API version has no sampling parameters, for any model.
 CREATED_NEWER = CREATED.without(*SAMPLING)

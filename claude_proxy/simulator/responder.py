@@ -1,4 +1,4 @@
-"""What the simulator says: the script of the conversation if it has one, else an echo of what it was told."""
+"""Chooses the content of an answer: runs the script in the conversation, or echoes the user's text."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from claude_proxy.simulator.schema_sample import sample
 from claude_proxy.simulator.script import Line
 from claude_proxy.simulator.valid_request import Request, blocks, find_script, last_user_message, texts, tool_names
 
-_ECHO = 2000  # characters of a message that are said back; a long prompt must not become a long answer
+_ECHO = 2000  # characters echoed; a long prompt must not cause a long answer
 
 
 def compose(request: Request) -> Answer:
-    """The answer to `request`, by its script or by echo. Raises a 400 for a script that cannot be played."""
+    """The answer to `request`, by script or echo. Raises a 400 for a script that cannot be run."""
     text, number = find_script(request.messages)
     lines = script.section(script.parse(text), number)
     composer = Composer(request)
@@ -29,7 +29,7 @@ def compose(request: Request) -> Answer:
     return composer.answer
 
 
-# With one of these in the script nothing is said that is not in the script.
+# A script with one of these commands gets no further content.
 _FAULTS = frozenset({"error", "cut", "stall"})
 _CALLS = frozenset({"tool", "tools-broken-json"})
 _CONTENT = _FAULTS | _CALLS | {"text", "words", "thinking", "redacted", "web_search", "citation", "empty", "refusal"}
@@ -37,7 +37,7 @@ _INSTEAD_OF_A_CALL = _FAULTS | _CALLS | {"empty", "refusal", "pause", "stop"}
 
 
 def _finish(answer: Answer, lines: list[Line]) -> None:
-    """What the script says about the end and the way of the answer."""
+    """Apply the commands about the end and the transport of the answer."""
     for line in lines:
         match line.command:
             case "stop":
@@ -55,7 +55,7 @@ def _finish(answer: Answer, lines: list[Line]) -> None:
 
 
 def _echo(composer: Composer) -> None:
-    """The answer without a script."""
+    """Add the content of an answer without a script."""
     request = composer.request
     output_format = (request.body.get("output_config") or {}).get("format")
     if output_format:
@@ -69,7 +69,7 @@ def _echo(composer: Composer) -> None:
 
 
 def _add_forced_call(composer: Composer) -> None:
-    """The call that tool_choice demands: the named tool, or the first that the caller has to run."""
+    """Add the call that tool_choice forces: the named tool, or the first client tool."""
     choice = composer.request.choice
     callable_tools = [tool for tool in composer.request.tools if "name" in tool]
     tool = next((tool for tool in callable_tools if choice.get("name") in {None, tool["name"]}), None)
@@ -78,7 +78,7 @@ def _add_forced_call(composer: Composer) -> None:
 
 
 def _user_text(request: Request) -> str:
-    """What the last user message says, without script lines; what is not text is named."""
+    """The last user message as text, without script lines; other blocks are named."""
     message = last_user_message(request.messages)
     rows = [row for row in texts(message).splitlines() if not row.startswith(script.PREFIX)]
     others = [block["type"] for block in blocks(message) if block["type"] not in {"text", "tool_result"}]
@@ -95,7 +95,7 @@ def _truncate(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-# ------------------------------------------------------------------------------------------- playing the script
+# ------------------------------------------------------------------------------------------- commands of a script
 
 
 def _run_text(composer: Composer, line: Line) -> None:
@@ -103,7 +103,9 @@ def _run_text(composer: Composer, line: Line) -> None:
 
 
 def _run_words(composer: Composer, line: Line) -> None:
-    composer.add_text(" ".join(f"word{number}" for number in range(1, line.number + 1)))
+    composer.add_text(
+        " ".join(f"word{number}" for number in range(1, min(line.number, composer.request.body["max_tokens"] + 1) + 1))
+    )
 
 
 def _run_thinking(composer: Composer, line: Line) -> None:
@@ -136,13 +138,12 @@ def _run_broken_tool(composer: Composer, line: Line) -> None:
 
 
 def _find_tool(composer: Composer, name: str) -> dict[str, Any]:
-    """The tool of the request called `name`; a model cannot call what it was not given."""
+    """The tool called `name` in the request. Raises a 400 if the request does not define it."""
     tools = [tool for tool in composer.request.tools if "name" in tool]
     if composer.request.choice["type"] == "none":
         raise script.script_error("tool_choice is none, no tool can be called")
-    if name.startswith("#") and name[1:].isdecimal() and 0 < int(name[1:]) <= len(tools):
-        return tools[int(name[1:]) - 1]
-    found = next((tool for tool in tools if tool["name"] == name), None)
+    numbered = {f"#{number}": tool for number, tool in enumerate(tools, 1)}
+    found = numbered.get(name) or next((tool for tool in tools if tool["name"] == name), None)
     if found is None:
         known = ", ".join(tool["name"] for tool in tools) or "none"
         raise script.script_error(f"the request has no tool `{name}`; its tools: {known}")
@@ -167,7 +168,7 @@ def _run_stream_action(composer: Composer, line: Line) -> None:
 
 
 def _run_nothing(composer: Composer, line: Line) -> None:
-    """For words that have no place in the content."""
+    """For commands that add no content."""
 
 
 _HANDLERS = {

@@ -1,4 +1,4 @@
-"""The smallest value that satisfies a JSON schema: what a simulated model puts into a tool call.
+"""A minimal value for a JSON schema, used as the input of simulated tool calls.
 
 Deterministic and without search: it follows required properties, constants, enums, bounds, references and the first
 branch of a choice. A schema that contradicts itself gets a value that does not satisfy it; nothing could. A schema
@@ -9,8 +9,8 @@ import math
 from typing import Any
 
 TEXT = "simulated"
-_PATIENCE = 2000  # schemas looked at for one value
-_DEEPEST = 30  # levels of one value
+_PATIENCE = 2000  # schemas visited for one value
+_DEEPEST = 30  # nesting levels of one value
 _LONGEST = 10_000  # characters of one string
 
 _FORMATS = {
@@ -65,7 +65,7 @@ class _Sampler:
                 return _string(schema)
 
     def _resolved(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
-        """`schema` with its references followed and its `allOf` folded in."""
+        """`schema` with its references resolved and its `allOf` merged."""
         while isinstance(ref := schema.get("$ref"), str) and self._left > 0:
             self._left -= 1
             rest = {key: value for key, value in schema.items() if key != "$ref"}

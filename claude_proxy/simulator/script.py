@@ -1,8 +1,8 @@
-"""The script language: a user steers the simulator with lines of the message that start with `/simulate`.
+"""The script language: lines of a message that start with `/simulate` control the simulator's answer.
 
-The script stands in the last user message that has text. Lines are played from top to bottom; each line that
-makes content makes one block, and other lines of the message are left alone. An argument that starts with `"`
-is read as a JSON string, so `/simulate text "two\\nlines"` works.
+The script is in the last user message with text. Its lines run from top to bottom; each content command adds one
+block, and lines without the prefix are ignored. An argument that starts with `"` is read as a JSON string, so
+`/simulate text "two\\nlines"` works.
 
 Content
     text TEXT                        a text block
@@ -12,35 +12,35 @@ Content
     tool NAME [JSON]                 a tool_use block; `#1` names the first tool of the request; without JSON the
                                      input is made from the tool's schema. Several lines are parallel calls
     tools-broken-json NAME TEXT      a tool_use block whose streamed input is TEXT, JSON or not
-    web_search QUERY                 a server_tool_use block and its web_search_tool_result, asked for or not
+    web_search QUERY                 a server_tool_use block and its web_search_tool_result, also without that tool
     citation URL | TITLE | TEXT      a text block that cites a web page
     empty                            no content at all
 
 The end of the message
-    stop REASON                      the stop reason, whatever the content
+    stop REASON                      the stop reason, independent of the content
     refusal [EXPLANATION]            stop reason `refusal` with its details
     pause                            stop reason `pause_turn`
 
-In the stream, at this place
+In the stream, at this position
     ping                             a ping
-    unknown-event                    an event, a block and a delta of types that nobody knows
+    unknown-event                    an event, a block and a delta of unknown types
     restart                          a second message_start
     error TYPE [MESSAGE]             an error event, and the end
-    cut                              the connection closes
-    stall                            silence until the client leaves
+    cut                              the connection is closed
+    stall                            nothing more is sent until the client disconnects
 
 Instead of a message
     status CODE [KEY=VALUE ...] [html | empty]
                                      an HTTP error. `message=`, `type=` and `error_code=` go into the body,
-                                     `times=N` lets only the first N tries fail, other keys are headers
+                                     with `times=N` only the first N attempts fail; other keys are headers
 
-How it travels
-    chunk N                          the stream is written N bytes at a time, through the middle of characters
+Transport
+    chunk N                          the stream is written N bytes at a time, also within a character
     crlf                             lines end with CR LF
 
 Several answers
-    next                             what follows is the answer to the next request of the same turn: after the
-                                     tool results, after a pause
+    next                             the lines that follow answer the next request of the same turn: after tool
+                                     results, or after a pause
 """
 
 import re
@@ -54,28 +54,29 @@ import msgspec
 from claude_proxy.simulator.api_error import ApiError, invalid
 
 PREFIX = "/simulate "
+_NUMBER = re.compile(r"[0-9]{1,9}")  # Python refuses to convert more than 4,300 digits
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a script: its word and the rest, unparsed."""
+    """One line of a script: its command and the unparsed argument."""
 
     command: str
     rest: str
 
     @property
     def text(self) -> str:
-        """The argument as text: a JSON string if it looks like one, else as it stands."""
+        """The argument as text; decoded if it is a JSON string."""
         return str(json_argument(self.rest)) if self.rest.startswith('"') else self.rest
 
     @property
     def number(self) -> int:
-        if not self.rest.isdecimal() or int(self.rest) < 1:
-            raise script_error(f"`{self.command}` needs a number greater than zero")
+        if not _NUMBER.fullmatch(self.rest) or int(self.rest) < 1:
+            raise script_error(f"`{self.command}` needs a number from 1 to 999999999")
         return int(self.rest)
 
     def names(self) -> tuple[str, str]:
-        """The first word of the argument, and what follows."""
+        """The first word of the argument, and the rest."""
         name, _, rest = self.rest.partition(" ")
         if not name:
             raise script_error(f"`{self.command}` needs a name")
@@ -90,7 +91,7 @@ COMMANDS = frozenset(_COMMANDS.split())
 
 
 def script_error(message: str) -> ApiError:
-    """A script that cannot be played is a 400 that says why."""
+    """A 400 that says why a script cannot be run."""
     return invalid(f"simulator: {message}")
 
 
@@ -102,7 +103,7 @@ def json_argument(text: str) -> Any:
 
 
 def parse(text: str) -> list[Line]:
-    """The script in `text`, empty if there is none. Raises a 400 for a word that is not in the language."""
+    """The script in `text`, empty if there is none. Raises a 400 for an unknown command."""
     return list(_lines(text))
 
 
@@ -117,7 +118,7 @@ def _lines(text: str) -> Iterator[Line]:
 
 
 def section(lines: list[Line], number: int) -> list[Line]:
-    """The lines between the `next` lines: part 0 is before the first; past the last part there is nothing."""
+    """The lines of section `number`; sections are separated by `next`. Empty past the last section."""
     parts: list[list[Line]] = [[]]
     for line in lines:
         if line.command == "next":
@@ -129,7 +130,7 @@ def section(lines: list[Line], number: int) -> list[Line]:
 
 @dataclass(frozen=True)
 class HttpError:
-    """What `/simulate status` asked for."""
+    """The HTTP error requested by `/simulate status`."""
 
     error: ApiError
     body_format: str  # json, html or empty
@@ -152,7 +153,7 @@ def http_error(line: Line) -> HttpError:
     error_type = given.pop("type", None)
     code = given.pop("error_code", "")
     times = given.pop("times", None)
-    if times is not None and not times.isdecimal():
+    if times is not None and not _NUMBER.fullmatch(times):
         raise script_error("`times` needs a number")
     for name, value in given.items():
         if not _HEADER.fullmatch(name) or name.lower() in _FIXED or not (value.isascii() and value.isprintable()):

@@ -1,4 +1,4 @@
-"""Signatures of thinking blocks: what was thought, by which model, after which conversation.
+"""Signatures of thinking blocks: which text, by which model, after which conversation.
 
 A signature is opaque to clients and can be checked here without memory: it holds digests of the model, of the
 block's text, of everything that stood before the block, and whether the block opened its message. Earlier
@@ -37,7 +37,7 @@ class Prefix:
             self._hash.update(msgspec.json.encode(_stable_part(value), order="deterministic") + b"\n")
 
     def feed(self, role: str, block: Block) -> None:
-        """Append `block` of a message by `role`; neighbouring messages of one role are one turn."""
+        """Append `block` of a message by `role`; adjacent messages of one role are one turn."""
         if block["type"] in THINKING:
             return
         if role != self._role:
@@ -50,7 +50,7 @@ class Prefix:
 
 
 def prefix_of(body: dict[str, Any]) -> Prefix:
-    """The digest after all messages of `body`: what the first block of the answer is bound to."""
+    """The digest after all messages of `body`, to which the first block of the answer is bound."""
     prefix = Prefix(body)
     for message in body["messages"]:
         for block in blocks(message):
@@ -59,7 +59,7 @@ def prefix_of(body: dict[str, Any]) -> Prefix:
 
 
 def _stable_part(block: Any) -> Any:
-    """`block` without what may change between two requests of one conversation."""
+    """`block` without the fields that may change between two requests of one conversation."""
     if not isinstance(block, dict):
         return block
     bare = {
@@ -72,7 +72,7 @@ def _stable_part(block: Any) -> Any:
 
 @dataclass(frozen=True)
 class SignedBlock:
-    """What a signature says."""
+    """The content of a signature."""
 
     model: bytes
     text: bytes
@@ -89,7 +89,7 @@ def sign(model: str, text: str, prefix: bytes, *, leading: bool) -> str:
 
 
 def redact(model: str, text: str, prefix: bytes, *, leading: bool) -> str:
-    """The `data` of a redacted_thinking block: a signature too, the text cannot be read back from it."""
+    """The `data` of a redacted_thinking block: a signature as well; the text cannot be recovered from it."""
     return _pack(_REDACTED_MARK, _digest(model) + _digest(text) + prefix + bytes([leading]))
 
 
@@ -99,7 +99,7 @@ def _pack(mark: bytes, payload: bytes) -> str:
 
 
 def read_signature(block: Block) -> SignedBlock | None:
-    """What the signature of a thinking or redacted_thinking block says; None if it was not made here."""
+    """The content of a thinking block's signature or of redacted `data`; None if it was not made here."""
     redacted = block["type"] == "redacted_thinking"
     mark = _REDACTED_MARK if redacted else _MARK
     try:

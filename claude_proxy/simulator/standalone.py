@@ -1,4 +1,4 @@
-"""The simulator as a program of its own: on a port, until a signal ends it."""
+"""Runs the simulator as a program: listens on a port until SIGINT or SIGTERM."""
 
 import asyncio
 import contextlib

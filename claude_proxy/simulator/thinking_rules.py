@@ -1,5 +1,6 @@
-"""Rules for thinking: which kinds a model accepts, how much effort, and that its blocks come back as they were."""
+"""Rules for thinking: types and effort a model accepts, and unchanged thinking blocks in the history."""
 
+import dataclasses
 from typing import Any
 
 from claude_proxy.simulator.api_error import invalid
@@ -29,7 +30,7 @@ _BOUND = (
 
 
 def check(request: Request) -> None:
-    """Raises for the settings; `check_blocks` is for the blocks."""
+    """Checks the settings; `check_blocks` checks the blocks."""
     thinking = request.body.get("thinking") or {}
     kind = thinking.get("type")
     if kind is not None and kind not in request.model.thinking:
@@ -63,7 +64,7 @@ def _effort(request: Request, kind: str | None) -> None:
 
 
 def _starts_with_thinking(request: Request) -> None:
-    """With a budget, the turn whose tools were just answered has to start with thinking."""
+    """With `enabled`, the assistant turn before the final tool results must start with a thinking block."""
     rows = list(turns(request))
     if len(rows) < 2 or rows[-1][0] != "user" or not any(block["type"] == "tool_result" for *_, block in rows[-1][1]):
         return
@@ -79,7 +80,7 @@ def _starts_with_thinking(request: Request) -> None:
 
 
 def check_blocks(request: Request) -> Request:
-    """The request without thinking that had to be dropped, which is recorded in its `dropped`.
+    """The request without dropped thinking blocks, which are listed in its `dropped`.
 
     Raises for a block that was changed, was made by another model or stood in another conversation.
     """
@@ -102,11 +103,11 @@ def check_blocks(request: Request) -> Request:
         kept.append(message | {"content": content})
     if not request.dropped:
         return request
-    return Request(request.body | {"messages": kept}, request.model, request.digest, request.betas, request.dropped)
+    return dataclasses.replace(request, body=request.body | {"messages": kept})
 
 
 def _problem(request: Request, block: Block, prefix: bytes, *, leading: bool, latest: bool) -> str | None:
-    """What is wrong with a thinking block, if anything is."""
+    """Why a thinking block is invalid; None if it is valid."""
     field = "signature" if block["type"] == "thinking" else "data"
     wrong = f"Invalid `{field}` in `{block['type']}` block"
     signed = read_signature(block)
@@ -126,7 +127,7 @@ def _is_unchanged(signed: SignedBlock, block: Block, *, leading: bool) -> bool:
 
 
 def _drop(request: Request, param: str, problem: str) -> bool:
-    """Whether a block that is bound elsewhere may be left out instead; it is noted if so."""
+    """Whether the request allows to drop this block, which is bound to another conversation; records it if so."""
     binding = (request.body.get("thinking") or {}).get("block_binding") or {}
     if not problem.endswith(_BOUND) or binding.get("prefix_mismatch_behavior") != "drop_block":
         return False

@@ -1,4 +1,4 @@
-"""Tokens, the simulator's way: a token is a word with the space before it, long words are several.
+"""The simulator's tokenizer: a token is a word with the space before it; long words are several tokens.
 
 No real tokenizer counts like this. What matters is that every count is a function of the text, that the pieces
 join to the text again, and that more text is more tokens.
@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 _TOKEN = re.compile(r"\s*\S{1,16}|\s+")
-IMAGE = 1600  # about what the real API charges for a large image
+IMAGE = 1600  # about the real API's count for a large image
 PDF = 3000
 
 
 def split(text: str) -> list[str]:
-    """The tokens of `text`; joined they are `text`."""
+    """The tokens of `text`; joined they give `text` again."""
     return _TOKEN.findall(text)
 
 
@@ -24,7 +24,7 @@ def count(text: str) -> int:
 
 
 def count_value(value: Any) -> int:
-    """Tokens of any JSON value, spelled as JSON: a schema, a tool's input."""
+    """Tokens of a JSON value in its encoded form."""
     return count(msgspec.json.encode(value).decode())
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from claude_proxy.simulator import json_schema_rules
 from claude_proxy.simulator.api_error import invalid
-from claude_proxy.simulator.valid_request import Request, iter_blocks
+from claude_proxy.simulator.valid_request import Request, blocks, iter_blocks
 
 _MAX_STRICT = 20
 _MAX_OPTIONAL = 24
@@ -24,6 +24,7 @@ def check(request: Request) -> None:
     names = [tool["name"] for tool in request.tools if "name" in tool]
     if len(names) != len(set(names)):
         raise invalid("tools: Tool names must be unique.")
+    _deferred(request, names)
     _strict(request)
     _require_definitions(request)
     _check_choice(request, names)
@@ -42,7 +43,7 @@ def _input_schema(value: dict[str, Any], param: str) -> None:
 
 
 def _is_schema(value: Any) -> bool:
-    """Whether the keywords that matter hold what JSON Schema says they hold."""
+    """Whether the most used keywords have values of the types that JSON Schema requires."""
     if isinstance(value, bool):
         return True
     if not isinstance(value, dict):
@@ -59,6 +60,16 @@ def _is_schema(value: Any) -> bool:
         return False
     inner = [part for one in members for part in one.values()] + [part for one in branches for part in one]
     return all(map(_is_schema, [*inner, value.get("items", True)]))
+
+
+def _deferred(request: Request, names: list[str]) -> None:
+    """Tool search: one tool must be loaded at once, and a reference in a result names a tool of the request."""
+    if request.tools and all(tool.get("defer_loading") for tool in request.tools):
+        raise invalid("All tools have defer_loading set. At least one tool must be non-deferred.")
+    for _, _, block in iter_blocks(request.messages):
+        for inner in blocks(block) if block["type"] == "tool_result" else ():
+            if inner["type"] == "tool_reference" and inner["tool_name"] not in names:
+                raise invalid(f"Tool reference '{inner['tool_name']}' has no corresponding tool definition")
 
 
 def _strict(request: Request) -> None:
@@ -104,7 +115,8 @@ def _check_choice(request: Request, names: list[str]) -> None:
         return
     if not request.model.forced_choice:
         raise invalid(f"{request.model.id} does not support forced tool_choice; use auto or none")
-    if (request.body.get("thinking") or {}).get("type") == "enabled":
+    thinking = (request.body.get("thinking") or {}).get("type")
+    if thinking == "enabled" or (thinking == "adaptive" and not request.adaptive_with_forced_tool):
         raise invalid("Thinking may not be enabled when tool_choice forces tool use.")
     name = request.choice.get("name")
     if name is not None and name not in names:

@@ -1,7 +1,8 @@
-"""The shapes of tools, one row per type: the caller's own, and those whose names and schemas are Anthropic's."""
+"""Validators of tools, one row per type: custom tools, and Anthropic's own with fixed names."""
 
 from collections.abc import Mapping
 
+from claude_proxy.simulator.beta_validators import MCP_TOOLSET
 from claude_proxy.simulator.block_validators import CACHED, CITATIONS_CONFIG, TEXT, literal, tagged
 from claude_proxy.simulator.validators import (
     Boolean,
@@ -67,7 +68,7 @@ _TOOLSET: Mapping[str, Validator] = {**CACHED, "configs": Nullable(Dictionary())
 def _tool(
     type_: str, name: str, optional: Mapping[str, Validator], required: Mapping[str, Validator] | None = None
 ) -> Object:
-    """A tool whose name is fixed."""
+    """A tool with a fixed name."""
     return Object({"type": literal(type_), "name": literal(name), **(required or {})}, optional)
 
 
@@ -115,16 +116,7 @@ TOOLS: Mapping[str, Validator] = {
         {**_COMMON, "caching": Nullable(Dictionary()), "max_tokens": Nullable(integer(1)), "max_uses": _USES},
         {"model": TEXT},
     ),
-    "mcp_toolset": tagged(
-        "mcp_toolset",
-        {"mcp_server_name": TEXT},
-        {
-            **CACHED,
-            "configs": Nullable(Dictionary(Dictionary())),
-            "default_config": Dictionary(),
-            "tools": Nullable(ListOf(Dictionary())),
-        },
-    ),
+    "mcp_toolset": MCP_TOOLSET,
 }
 TOOL = TaggedUnion(
     TOOLS,

@@ -1,4 +1,4 @@
-"""The request, and reading its messages: one shape for content, who spoke last, where the script stands."""
+"""A validated request, and functions that read its messages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,19 +8,20 @@ from claude_proxy.simulator.model_table import Model
 
 Block = dict[str, Any]
 
-# Every block a server tool's result travels in ends like this: web_search_tool_result, …
+# The type of every server tool's result block ends like this: web_search_tool_result, …
 SERVER_RESULT = "_tool_result"
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request that has passed every check."""
+    """A request that passed validation."""
 
     body: dict[str, Any]
     model: Model
-    digest: bytes  # of the request; ids are made from it
+    digest: bytes  # of the request; the seed of generated ids
     betas: frozenset[str] = frozenset()
     dropped: list[dict[str, str]] = field(default_factory=list)  # input_transformations
+    adaptive_with_forced_tool: bool = False  # see Options
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -45,19 +46,19 @@ class Request:
 
 
 def thinking_is_on(body: dict[str, Any], model: Model) -> bool:
-    """Whether the model thinks: because the request says so, or because it says nothing."""
+    """Whether thinking is on, by request or by the model's default."""
     thinking = body.get("thinking")
     return model.thinks if thinking is None else thinking["type"] in {"adaptive", "enabled"}
 
 
 def blocks(message: dict[str, Any]) -> list[Block]:
-    """The content of `message` as blocks; a string is one text block."""
+    """The content of `message` as blocks; a string becomes one text block."""
     content = message.get("content") or []
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def texts(message: dict[str, Any]) -> str:
-    """The text of `message`, its blocks joined by line ends."""
+    """The text blocks of `message`, joined by newlines."""
     return "\n".join(block["text"] for block in blocks(message) if block["type"] == "text")
 
 
@@ -71,7 +72,7 @@ def last_user_message(messages: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def find_script(messages: list[dict[str, Any]]) -> tuple[str, int]:
-    """The text of the last user message that has any, and how many turns the assistant has taken since."""
+    """The text of the last user message with text, and the number of assistant turns since."""
     turns = 0
     previous = ""
     for message in reversed(messages):
@@ -84,12 +85,12 @@ def find_script(messages: list[dict[str, Any]]) -> tuple[str, int]:
 
 
 def tool_names(messages: list[dict[str, Any]]) -> dict[str, str]:
-    """The tool's name of every tool_use id in the conversation."""
+    """Tool names by tool_use id."""
     return {block["id"]: block["name"] for _, _, block in iter_blocks(messages) if block["type"] == "tool_use"}
 
 
 def iter_blocks(messages: list[dict[str, Any]]) -> Iterator[tuple[int, int, Block]]:
-    """Every block with the numbers of its message and its place in it."""
+    """Every block with the index of its message and its index in the content."""
     for number, message in enumerate(messages):
         for index, block in enumerate(blocks(message)):
             yield number, index, block

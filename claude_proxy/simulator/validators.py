@@ -1,8 +1,8 @@
-"""Shapes of JSON values, as data that checks: types, required and unknown fields, bounds, unions by tag.
+"""Validators of JSON values, built as data: types, required and unknown fields, bounds, tagged unions.
 
-`shape.check(value, at, betas)` returns nothing or raises a 400 in the words of the real API, which are pydantic's,
-with the place in front: `messages.0.content.1.tool_use.input: Input should be a valid dictionary`. Only the first
-complaint is reported. A field that belongs to a beta is an unknown field without that beta.
+`validator.check(value, param, betas)` returns nothing or raises a 400 with the real API's message. The messages are
+pydantic's, prefixed by the param: `messages.0.content.1.tool_use.input: Input should be a valid dictionary`. Only the
+first error is reported. A beta's field is an unknown field without that beta.
 """
 
 import re
@@ -24,7 +24,7 @@ def field_error(param: str, what: str) -> ApiError:
 
 
 def join_param(param: str, name: str | int) -> str:
-    """The place of a member of what stands at `at`."""
+    """The param of the member `name` of the value at `param`."""
     return f"{param}.{name}" if param else str(name)
 
 
@@ -67,7 +67,7 @@ class OneOf:
 
 
 def quoted_list(values: Sequence[str]) -> str:
-    """'a', 'b' or 'c', as pydantic spells it."""
+    """'a', 'b' or 'c', in pydantic's format."""
     *first, last = (f"'{value}'" for value in values)
     return f"{', '.join(first)} or {last}" if first else last
 
@@ -101,7 +101,7 @@ def integer(low: int | None = None, high: int | None = None) -> Number:
 
 @dataclass(frozen=True)
 class Dictionary:
-    """An object whose members are the caller's business."""
+    """An object with arbitrary members."""
 
     values: Validator = Anything()
 
@@ -130,7 +130,7 @@ class ListOf:
 
 @dataclass(frozen=True)
 class TextOr:
-    """Text, or what else is allowed in its place."""
+    """A string, or a value that `other` accepts."""
 
     other: Validator
     text: Text = Text()
@@ -141,7 +141,7 @@ class TextOr:
 
 @dataclass(frozen=True)
 class Nullable:
-    """A shape, or null."""
+    """A value that `other` accepts, or null."""
 
     other: Validator
 
@@ -152,7 +152,7 @@ class Nullable:
 
 @dataclass(frozen=True)
 class BetaOnly:
-    """A field that exists only with one of these betas."""
+    """A field that is known only with one of these betas."""
 
     names: tuple[str, ...]
     validator: Validator
@@ -165,7 +165,7 @@ class BetaOnly:
 
 @dataclass(frozen=True)
 class Object:
-    """An object with exactly these fields; `optional` ones may be absent."""
+    """An object with these fields and no others; `optional` ones may be absent."""
 
     required: Mapping[str, Validator] = field(default_factory=dict)
     optional: Mapping[str, Validator] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class Object:
                 raise field_error(join_param(param, name), "Extra inputs are not permitted")
 
     def without(self, *names: str) -> "Object":
-        """The same object in a place where these fields do not exist."""
+        """A copy without these fields."""
         return Object(
             {name: validator for name, validator in self.required.items() if name not in names},
             {name: validator for name, validator in self.optional.items() if name not in names},
@@ -193,13 +193,13 @@ class Object:
 
 @dataclass(frozen=True)
 class TaggedUnion:
-    """Objects told apart by a field; the tag becomes part of the place, unless `silent`."""
+    """Objects distinguished by a field; the tag becomes part of the param, unless `hide_tag`."""
 
     variants: Mapping[str, Validator]
     tag: str = "type"
-    default: str | None = None  # the tag of an object that has none
+    default: str | None = None  # the tag of an object without one
     hide_tag: bool = False
-    betas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # tags that exist only with one of these
+    betas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # tags that need one of these betas
 
     def check(self, value: Any, param: str, betas: Betas) -> None:
         if not isinstance(value, dict):

@@ -81,13 +81,13 @@ class Asked:
         defaults = {"model": "claude-opus-4-8", "max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]}
         self.body = {name: value for name, value in (defaults | fields).items() if value is not ...}
 
-    def accepted(self, *betas: str, version: str = VERSION, counted: bool = False) -> Request:
+    def accepted(self, *betas: str, version: str = VERSION, counted: bool = False, **options: bool) -> Request:
         read = count_request if counted else messages_request
-        return read(msgspec.json.encode(self.body), version, frozenset(betas))
+        return read(msgspec.json.encode(self.body), version, frozenset(betas), **options)
 
-    def refused(self, *betas: str, version: str = VERSION, counted: bool = False) -> str:
+    def refused(self, *betas: str, version: str = VERSION, counted: bool = False, **options: bool) -> str:
         with pytest.raises(ApiError) as caught:
-            self.accepted(*betas, version=version, counted=counted)
+            self.accepted(*betas, version=version, counted=counted, **options)
         assert (caught.value.status, caught.value.type) == (400, "invalid_request_error")
         return caught.value.message
 

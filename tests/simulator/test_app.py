@@ -5,6 +5,7 @@ import anthropic
 import pytest
 
 from claude_proxy.simulator.app import SENT, simulator_app
+from tests.support.raw import told
 
 MODEL = "claude-opus-4-8"  # does not think unless asked to
 
@@ -215,3 +216,52 @@ async def test_many_streams_at_once_all_complete(simulator):
             return (await response.read()).count(b"text_delta")
 
     assert await asyncio.gather(*map(one, range(1, 101))) == list(range(1, 101))
+
+
+@pytest.mark.parametrize(
+    ("path", "changes"),
+    [
+        ("/v1/messages", {"messages": user("/simulate words " + "9" * 5000)}),
+        ("/v1/messages", {"messages": user("/simulate tool #" + "9" * 5000)}),
+        ("/v1/messages", {"messages": user("/simulate \x1b[31m\u202e\nINFO forged line")}),
+        ("/v1/messages", {"model": "\x1b[31m\u202e\nINFO forged line"}),
+        ("/v1/messages", {"\nINFO forged line": 1}),
+        ("/v1/messages/count_tokens", {"model": "\nINFO forged line"}),
+    ],
+)
+async def test_hostile_text_is_an_error_for_the_client_and_never_a_line_in_the_log(simulator, caplog, path, changes):
+    caplog.set_level("DEBUG")
+    body = {"model": MODEL, "max_tokens": 10, "messages": user("Hi")}
+    if path.endswith("count_tokens"):
+        del body["max_tokens"]
+    status, _, _ = await simulator.refusal(body | changes, path)
+    assert status in {400, 404}
+    assert "forged" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["anthropic-beta", "anthropic-version", "x-api-key"])
+async def test_header_bytes_that_are_not_utf_8_are_an_error_of_the_client(start, caplog, name):
+    simulator = await start(api_key="right")
+    host = simulator.url.removeprefix("http://")
+    lines = [f"{key}: {value}" for key, value in {**simulator.headers, "x-api-key": "right"}.items() if key != name]
+    head = "\r\n".join(["GET /v1/models HTTP/1.1", f"host: {host}", "connection: close", *lines])
+    reply = await told(simulator.url, head.encode() + f"\r\n{name}: ".encode() + b"\xff\xfe\r\n\r\n")
+    assert reply.startswith(b"HTTP/1.1 401" if name == "x-api-key" else b"HTTP/1.1 400")
+    assert not caplog.records
+
+
+async def test_the_number_of_models_in_a_page_has_bounds(simulator):
+    for limit, text in (
+        ("0", "greater than or equal to 1"),
+        ("1001", "less than or equal to 1000"),
+        ("9" * 5000, "less than or equal to 1000"),
+    ):
+        async with simulator.session.get(f"{simulator.url}/v1/models?limit={limit}", headers=simulator.headers) as got:
+            assert (got.status, (await got.json())["error"]["message"]) == (400, f"limit: Input should be {text}")
+
+
+async def test_words_beyond_max_tokens_are_not_made(simulator):
+    body = {"model": MODEL, "max_tokens": 3, "messages": user("/simulate words 999999999")}
+    async with simulator.post(json=body) as got:
+        answer = await got.json()
+    assert (answer["content"][0]["text"], answer["stop_reason"]) == ("word1 word2 word3", "max_tokens")

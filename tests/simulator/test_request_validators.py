@@ -4,6 +4,7 @@ import pytest
 
 HI = {"role": "user", "content": "Hi"}
 TOOL = {"name": "t", "input_schema": {"type": "object"}}
+SERVER = {"type": "url", "name": "s", "url": "https://example.com/mcp"}
 
 
 def said(*content):
@@ -137,7 +138,10 @@ def test_an_unknown_type_is_refused_with_the_known_ones(asked):
             {"thinking": {"type": "adaptive", "block_binding": {"prefix_mismatch_behavior": "drop_block"}}},
         ),
         ("thinking-display-updates-2026-08-18", {"thinking": {"type": "adaptive", "display": "updates"}}),
-        ("mcp-client-2025-11-20", {"tools": [{"type": "mcp_toolset", "mcp_server_name": "s"}]}),
+        (
+            "mcp-client-2025-11-20",
+            {"mcp_servers": [SERVER], "tools": [{"type": "mcp_toolset", "mcp_server_name": "s"}]},
+        ),
         (
             "mid-conversation-system-clear-at-2026-08-21",
             {"messages": [HI, {"role": "system", "content": "Be brief.", "clear_at": "never"}]},

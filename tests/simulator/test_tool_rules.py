@@ -126,3 +126,48 @@ def test_tools_of_every_kind_are_accepted(asked):
         ],
         tool_choice={"type": "any", "disable_parallel_tool_use": True},
     ).accepted()
+
+
+@pytest.mark.parametrize("model", ["claude-opus-4-6", "claude-opus-4-8", "claude-sonnet-5", "claude-haiku-5-5"])
+@pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "t"}])
+def test_a_forced_tool_is_refused_beside_adaptive_thinking(asked, model, choice):
+    question = asked(model=model, tools=[tool()], tool_choice=choice, thinking={"type": "adaptive"})
+    assert question.refused() == "Thinking may not be enabled when tool_choice forces tool use."
+    question.body["thinking"] = {"type": "disabled"}
+    question.accepted()
+    del question.body["thinking"]
+    question.accepted()
+
+
+def test_a_version_of_the_api_accepts_a_forced_tool_beside_adaptive_thinking(asked):
+    question = asked(model="claude-opus-5", tools=[tool()], tool_choice={"type": "any"}, thinking={"type": "adaptive"})
+    question.accepted(adaptive_with_forced_tool=True)
+    question.body |= {"model": "claude-opus-4-6", "max_tokens": 2000}
+    question.body["thinking"] = {"type": "enabled", "budget_tokens": 1024}
+    assert question.refused(adaptive_with_forced_tool=True).startswith("Thinking may not be enabled")
+
+
+@pytest.mark.parametrize("way", ["regex", "bm25"])
+def test_tool_search_is_known_by_its_dated_and_undated_type(asked, way):
+    for type_ in (f"tool_search_tool_{way}", f"tool_search_tool_{way}_20251119"):
+        search = {"type": type_, "name": f"tool_search_tool_{way}"}
+        asked(tools=[search, tool(defer_loading=True)]).accepted()
+        text = asked(tools=[search | {"name": "search"}]).refused()
+        assert text == f"tools.0.{type_}.name: Input should be 'tool_search_tool_{way}'"
+
+
+def test_one_tool_must_not_be_deferred(asked):
+    text = asked(tools=[tool(defer_loading=True)]).refused()
+    assert text == "All tools have defer_loading set. At least one tool must be non-deferred."
+
+
+def test_a_tool_reference_names_a_tool_of_the_request(asked):
+    content = [{"type": "tool_reference", "tool_name": "t"}]
+    history = [
+        HI,
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "t", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": content}]},
+    ]
+    asked(tools=[tool()], messages=history).accepted()
+    text = asked(tools=[tool("other")], messages=history).refused()
+    assert text == "Tool reference 't' has no corresponding tool definition"

@@ -48,7 +48,8 @@ def test_the_expected_request_is_one_that_upstream_takes(case: Case) -> None:
     body = case.json("anthropic.json")
     assert_valid_upstream(body)
     if '"signature"' not in json.dumps(body) and "redacted_thinking" not in json.dumps(body):  # those are not forged
-        messages_request(json.dumps(body).encode(), VERSION, frozenset(case.translation().betas))
+        betas = frozenset(case.translation().betas)
+        messages_request(json.dumps(body).encode(), VERSION, betas, adaptive_with_forced_tool=True)
 
 
 @of(REFUSED)

@@ -262,7 +262,8 @@ def test_every_request_is_one_that_upstream_takes_or_is_refused_with_its_place(
         return
     assert_valid_upstream(json.loads(translation.body))
     if request["model"] != "claude-opus-99":
-        messages_request(translation.body, VERSION, frozenset(translation.betas))
+        betas = frozenset(translation.betas)
+        messages_request(translation.body, VERSION, betas, adaptive_with_forced_tool=True)
     for note in translation.notes:
         assert note.param
         assert note.text
