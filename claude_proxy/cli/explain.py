@@ -25,6 +25,7 @@ def explain(*, config: Config, file: str, as_json: bool) -> None:
     to standard error. Nothing is sent, and no credential is looked at: what models accept is taken from the
     shipped table.
     """
+    from claude_proxy.dialects.chat.parameters import EXTENSIONS, PARAMETERS
     from claude_proxy.dialects.chat.request import to_messages_request
     from claude_proxy.dialects.explain import explained
     from claude_proxy.translate.models import SHIPPED, model_for, resolve
@@ -36,7 +37,7 @@ def explain(*, config: Config, file: str, as_json: bool) -> None:
     model = model_for(target.id, {}, instead_of=target.instead_of)
     translation = to_messages_request(chat, unknown, model=model, options=config)
     given = [key for key, value in _object(body).items() if value is not None]
-    rows = explained(given, translation)
+    rows = explained(given, translation, (*PARAMETERS, *EXTENSIONS))
     request = json.loads(translation.body)
     if as_json:
         reasons = [{"kind": kind, "param": param, "reason": reason} for kind, param, reason in rows]

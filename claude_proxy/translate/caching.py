@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw
 
+from claude_proxy.translate.content import cache_control
 from claude_proxy.translate.draft import Draft
-from claude_proxy.translate.parts import cache_control
 from claude_proxy.wire import anthropic
-from claude_proxy.wire import chat_request as openai
 from claude_proxy.wire.anthropic import CacheControl
+from claude_proxy.wire.decoding import decode
 
 MAX_BREAKPOINTS = 4
 
@@ -28,34 +28,50 @@ _Cacheable = (
 )
 
 
-def translate_caching(draft: Draft) -> None:
-    """Settle which breakpoints are sent, and whether upstream is to set one by itself."""
-    fixed = [control for tool in draft.body.tools or () if (control := _carried(tool))]
+def set_caching(
+    draft: Draft, *, control: CacheControl | None = None, automatic: bool = True, hour: bool = False, param: str
+) -> None:
+    """Settle which breakpoints are sent, and whether upstream sets one by itself; call this after all other steps.
+
+    `control` is a top-level `cache_control` that the client set itself. Without one, `automatic` is False if the
+    client wants no automatic caching, and `hour` is True if it wants the longer lifetime. `param` names the blocks.
+    """
+    fixed = [found for tool in draft.body.tools or () if (found := _native_control(tool))]
     marked = [item for item in _cacheable(draft.body) if item.cache_control]
     dropped = max(0, len(marked) + len(fixed) - MAX_BREAKPOINTS)
     if dropped:
-        draft.note("changed", "messages", f"only the last {MAX_BREAKPOINTS} cache breakpoints were sent")
+        draft.note("changed", param, f"only the last {MAX_BREAKPOINTS} cache breakpoints were sent")
     for item in marked[:dropped]:
         item.cache_control = None
     kept = marked[dropped:]
-    _order_times(draft, kept, short_seen=any(control.ttl is None for control in fixed))
-    draft.body.cache_control = _automatic(draft, [item.cache_control for item in kept if item.cache_control] + fixed)
+    _order_lifetimes(draft, kept, short_seen=any(found.ttl is None for found in fixed), param=param)
+    if control is None and automatic and draft.options.prompt_caching:
+        control = CacheControl("1h" if hour else None)
+    if control is not None:
+        sent = [item.cache_control for item in kept if item.cache_control] + fixed
+        draft.body.cache_control = _fitting(draft, control, sent)
 
 
-class _Carried(msgspec.Struct):
-    cache_control: openai.CacheBreakpoint | None = None
+class _Control(msgspec.Struct):
+    ttl: str | None = None
 
 
-_read_carried = msgspec.json.Decoder(_Carried).decode
+class _Native(msgspec.Struct):
+    cache_control: _Control | None = None
 
 
-def _carried(tool: anthropic.Tool | Raw) -> CacheControl | None:
-    """The breakpoint of a tool of Anthropic's own, which travels as it is."""
-    return cache_control(_read_carried(tool).cache_control) if isinstance(tool, Raw) else None
+_read_native = msgspec.json.Decoder(_Native).decode
+
+
+def _native_control(tool: anthropic.Tool | Raw) -> CacheControl | None:
+    """The breakpoint of a tool of Anthropic's own, which is sent as the client wrote it."""
+    if not isinstance(tool, Raw) or (control := decode(_read_native, tool, "tools").cache_control) is None:
+        return None
+    return cache_control(control.ttl)
 
 
 def _cacheable(body: anthropic.MessagesRequest) -> Iterator[_Cacheable]:
-    """Everything that may carry a breakpoint, in upstream's order; what travels as it is left out."""
+    """Every tool and block that may carry a breakpoint, in upstream's order, but those sent byte for byte."""
     for tool in body.tools or ():
         if isinstance(tool, anthropic.Tool):
             yield tool
@@ -68,25 +84,17 @@ def _cacheable(body: anthropic.MessagesRequest) -> Iterator[_Cacheable]:
                 yield block
 
 
-def _order_times(draft: Draft, marked: list[_Cacheable], *, short_seen: bool) -> None:
+def _order_lifetimes(draft: Draft, marked: list[_Cacheable], *, short_seen: bool, param: str) -> None:
     for item in marked:
         if item.cache_control == CacheControl():
             short_seen = True
         elif short_seen:
             item.cache_control = CacheControl()
-            draft.note("changed", "messages", "a breakpoint of an hour behind one of five minutes was sent as such")
+            draft.note("changed", param, "a breakpoint of an hour behind one of five minutes was sent as such")
 
 
-def _automatic(draft: Draft, sent: list[CacheControl]) -> CacheControl | None:
-    """The top-level `cache_control`; None where it is unwanted, or where it would be one breakpoint too many."""
-    chat = draft.chat
-    options = chat.prompt_cache_options
-    control = cache_control(chat.cache_control)
-    if control is None:
-        if not draft.options.prompt_caching or (options and options.mode == "explicit"):
-            return None
-        hour = (options and options.ttl) or chat.prompt_cache_retention == "24h"
-        control = CacheControl("1h" if hour else None)
+def _fitting(draft: Draft, control: CacheControl, sent: list[CacheControl]) -> CacheControl | None:
+    """The top-level `cache_control` beside the breakpoints `sent`; None where it would be one too many."""
     if len(sent) >= MAX_BREAKPOINTS:
         return None
     if CacheControl() in sent:

@@ -1,4 +1,8 @@
-"""Tool names and call ids that upstream accepts, for names and ids that it would refuse; reversible, stable."""
+"""Tool names and call ids that upstream accepts, in place of those that it would refuse.
+
+The result depends on the name alone, so it is the same in every request. It contains a hash and cannot be turned
+back: the draft keeps the client's names.
+"""
 
 import hashlib
 import re
@@ -15,14 +19,14 @@ def _digest(text: str) -> str:
 
 
 def tool_name(name: str) -> str:
-    """`name` where upstream takes it, else a name made from it: the same one for the same name, always."""
+    """`name` if upstream accepts it, else a name made from it."""
     if _NAME.fullmatch(name):
         return name
     return f"{_BAD.sub('_', name)[: 64 - 1 - _HASH]}_{_digest(name)}"
 
 
 def call_id(id_: str) -> str:
-    """`id_` where upstream takes it, else an id made from it, unique as the id was."""
+    """`id_` if upstream accepts it, else an id made from it; different ids stay different."""
     if _ID.fullmatch(id_):
         return id_
     return f"{_BAD.sub('_', id_)}_{_digest(id_)}"

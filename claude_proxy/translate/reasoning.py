@@ -1,4 +1,4 @@
-"""How much the model may think: `reasoning_effort` and its many dialects, as each model accepts it.
+"""How much the model thinks: a wish, whatever dialect expressed it, applied as each model accepts it.
 
 Source: Anthropic's "Adaptive thinking", "Extended thinking" and "Effort" pages.
 """
@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
-from claude_proxy.translate.memory import is_thinking, restore
+from claude_proxy.translate.memory import ThinkingMemory, is_thinking, restore
 from claude_proxy.translate.models import EFFORTS
 from claude_proxy.wire import anthropic
-from claude_proxy.wire import chat_request as openai
 from claude_proxy.wire.anthropic import OutputConfig, Thinking
 
 WORDS = ("none", "minimal", *EFFORTS)
-TYPES = ("adaptive", "enabled", "disabled", "between_tools")
-DISPLAYS = ("summarized", "omitted")
 INTERLEAVED_BETA = "interleaved-thinking-2025-05-14"
 MIN_BUDGET = 1024
 # Budgets for models that know no effort; the figures that other adapters settled on.
@@ -23,21 +20,47 @@ _BUDGETS = {"low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 163
 
 
 @dataclass
-class _Wish:
-    """What the client asked for, whatever words it used."""
+class ReasoningWish:
+    """What the client asked for."""
 
     param: str = "reasoning_effort"
     effort: str | None = None  # one of EFFORTS
-    budget: int | None = None
-    on: bool | None = None  # None: it did not say
-    display: str | None = None
+    budget: int | None = None  # in tokens
+    on: bool | None = None  # None: the client did not say
+    display: str | None = None  # Anthropic's `thinking.display`
+    shown: bool = True  # False: the client wants no reasoning text in the reply
+
+    def set_effort(self, word: str, *, param: str) -> None:
+        """Take OpenAI's word for the effort, one of WORDS. Raises InvalidRequest for any other."""
+        if word not in WORDS:
+            raise InvalidRequest(
+                f"Invalid value: '{word}'. Supported values are: {', '.join(repr(known) for known in WORDS)}.",
+                param=param,
+                code="invalid_value",
+            )
+        self.param = param
+        self.on = word != "none"
+        self.effort = None if word == "none" else "low" if word == "minimal" else word
 
 
-def translate_reasoning(draft: Draft) -> None:
-    """Fill `draft.body.thinking` and the effort; `draft.body.max_tokens` may grow by a thinking budget."""
-    wish = _wish(draft)
-    if draft.memory is not None and (turns := restore(draft.body, draft.memory, binds=draft.model.binds_thinking)):
-        draft.note("mapped", "messages", f"the thinking of {turns} earlier tool turn(s) was put back")
+def restore_thinking(draft: Draft, memory: ThinkingMemory | None, *, param: str) -> None:
+    """Put the remembered thinking of earlier tool turns back; call this after the tools are finished."""
+    if memory is not None and (turns := restore(draft.body, memory, binds=draft.model.binds_thinking)):
+        draft.note("mapped", param, f"the thinking of {turns} earlier tool turn(s) was put back")
+
+
+def drop_thinking(draft: Draft) -> None:
+    """Leave all earlier thinking out. Every turn has something else as well."""
+    for message in draft.body.messages:
+        message.content = [block for block in message.content if not is_thinking(block)]
+
+
+def apply_reasoning(draft: Draft, wish: ReasoningWish) -> None:
+    """Write `thinking` and the effort of the draft; `max_tokens` may grow by a thinking budget.
+
+    Call this when `max_tokens`, the conversation and the tools are written.
+    """
+    draft.show_reasoning = wish.shown
     if "adaptive" in draft.model.thinking:
         _adaptive(draft, wish)
     elif "enabled" in draft.model.thinking:
@@ -46,60 +69,7 @@ def translate_reasoning(draft: Draft) -> None:
         draft.warn(wish.param, f"{draft.model.id} does not think")
 
 
-def _wish(draft: Draft) -> _Wish:
-    """The client's words, later ones overriding earlier ones: effort, OpenRouter's, switches, Anthropic's own."""
-    chat, wish = draft.chat, _Wish()
-    nested = chat.extra_body or openai.ExtraBody()
-    if (word := chat.reasoning_effort or nested.reasoning_effort) is not None:
-        _take_effort(wish, word, "reasoning_effort")
-    if chat.reasoning is not None:
-        _take_openrouter(draft, wish, chat.reasoning)
-    switch = nested.enable_thinking if chat.enable_thinking is None else chat.enable_thinking
-    if switch is not None:
-        wish.on, wish.param = switch, "enable_thinking"
-    if (option := chat.thinking or nested.thinking) is not None:
-        _take_thinking(wish, option)
-    return wish
-
-
-def _take_effort(wish: _Wish, word: str, param: str) -> None:
-    if word not in WORDS:
-        raise InvalidRequest(
-            f"Invalid value: '{word}'. Supported values are: {', '.join(repr(known) for known in WORDS)}.",
-            param=param,
-            code="invalid_value",
-        )
-    wish.param = param
-    wish.on = word != "none"
-    wish.effort = None if word == "none" else "low" if word == "minimal" else word
-
-
-def _take_thinking(wish: _Wish, option: openai.ThinkingOption) -> None:
-    for name, value, known in (("type", option.type, TYPES), ("display", option.display, (None, *DISPLAYS))):
-        if value not in known:
-            raise InvalidRequest(
-                f"Invalid value: '{value}'. Supported values are: {', '.join(repr(word) for word in known if word)}.",
-                param=f"thinking.{name}",
-                code="invalid_value",
-            )
-    wish.param = "thinking"
-    wish.on = option.type in ("adaptive", "enabled")
-    wish.budget, wish.display = option.budget_tokens, option.display
-
-
-def _take_openrouter(draft: Draft, wish: _Wish, reasoning: openai.Reasoning) -> None:
-    wish.param = "reasoning"
-    if reasoning.effort is not None:
-        _take_effort(wish, reasoning.effort, "reasoning.effort")
-    if reasoning.max_tokens is not None:
-        wish.budget, wish.on = reasoning.max_tokens, reasoning.max_tokens > 0
-    if reasoning.enabled is not None:
-        wish.on = reasoning.enabled
-    if reasoning.exclude:
-        draft.show_reasoning = False
-
-
-def _adaptive(draft: Draft, wish: _Wish) -> None:
+def _adaptive(draft: Draft, wish: ReasoningWish) -> None:
     model = draft.model
     if wish.budget is not None and wish.effort is None and wish.on:
         wish.effort = "low" if wish.budget <= MIN_BUDGET else "medium" if wish.budget <= 2 * MIN_BUDGET else "high"
@@ -113,7 +83,7 @@ def _adaptive(draft: Draft, wish: _Wish) -> None:
         _set_effort(draft, wish.effort, wish.param)
 
 
-def _switch_off(draft: Draft, wish: _Wish) -> None:
+def _switch_off(draft: Draft, wish: ReasoningWish) -> None:
     model = draft.model
     quiet = next((type_ for type_ in ("disabled", "between_tools") if type_ in model.thinking), None)
     if quiet is None:
@@ -138,8 +108,8 @@ def _set_effort(draft: Draft, effort: str, param: str) -> None:
     draft.body.output_config = config
 
 
-def _budgeted(draft: Draft, wish: _Wish) -> None:
-    """Models before adaptive thinking: a budget inside `max_tokens`, and several things that exclude it."""
+def _budgeted(draft: Draft, wish: ReasoningWish) -> None:
+    """For models without adaptive thinking: a budget inside `max_tokens`, and several things that exclude it."""
     if wish.effort is not None:
         _set_effort(draft, wish.effort, wish.param)
     if not wish.on:

@@ -1,5 +1,6 @@
 import json
 
+from claude_proxy.dialects.chat.parameters import EXTENSIONS, PARAMETERS
 from claude_proxy.dialects.chat.request import to_messages_request
 from claude_proxy.dialects.explain import explained
 from claude_proxy.options import Options
@@ -11,7 +12,7 @@ def rows(**request: object) -> list[tuple[str, str, str]]:
     body = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "hi"}], **request}
     chat, unknown = read_chat_request(json.dumps(body).encode())
     translation = to_messages_request(chat, unknown, model=model_for(chat.model, {}), options=Options())
-    return explained(body, translation)
+    return explained(body, translation, (*PARAMETERS, *EXTENSIONS))
 
 
 def test_each_given_parameter_has_a_row_and_no_other_has():

@@ -4,14 +4,11 @@ from claude_proxy.errors import InvalidRequest
 from claude_proxy.options import Options
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.models import MODELS
-from claude_proxy.wire.anthropic import MessagesRequest
-from claude_proxy.wire.chat_request import ChatRequest
 from tests.dialects.chat.case import translated
 
 
 def draft(**options: bool) -> Draft:
-    body = MessagesRequest("m", 1, [], stream=True)
-    return Draft(ChatRequest("m", []), MODELS["claude-opus-5"], Options(**options), body)
+    return Draft.begin(MODELS["claude-opus-5"], Options(**options))
 
 
 def test_only_a_warning_is_refused_in_strict_mode():

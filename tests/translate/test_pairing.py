@@ -4,7 +4,7 @@ import pytest
 
 from claude_proxy.translate.pairing import NO_RESULT
 from tests.dialects.chat.case import sent, translated
-from tests.translate.test_messages import assistant, calls, result, user
+from tests.dialects.chat.test_messages import assistant, calls, result, user
 
 
 def paired(*messages: Any) -> list[tuple[str, Any]]:

@@ -1,28 +1,38 @@
-"""A chat completion request as a Messages request: the front of this room.
+"""A chat completion request as a Messages request.
 
 chat, unknown = read_chat_request(body)
 translation = to_messages_request(chat, unknown, model=model, options=options, memory=memory)
+
+The order of the steps is fixed here, and nowhere else: a step may need what earlier ones have written.
 """
 
-import msgspec
-from msgspec import Raw
-
 from claude_proxy.dialects.chat.context import ChatReplyContext, ChatTranslation
-from claude_proxy.dialects.chat.parameters import EXTENSIONS, PARAMETERS
+from claude_proxy.dialects.chat.ignored import warn_of_ignored
+from claude_proxy.dialects.chat.messages import read_messages
+from claude_proxy.dialects.chat.parts import breakpoint_from
+from claude_proxy.dialects.chat.reasoning import reasoning_wish
+from claude_proxy.dialects.chat.tools import read_tools
+from claude_proxy.errors import InvalidRequest
 from claude_proxy.options import Options
+from claude_proxy.translate.caching import set_caching
+from claude_proxy.translate.conversation import end_with_user
 from claude_proxy.translate.draft import Draft
-from claude_proxy.translate.memory import ThinkingMemory, is_thinking, prefix_of
-from claude_proxy.translate.messages import end_with_user
+from claude_proxy.translate.encoding import bound_prefix, encode_request
+from claude_proxy.translate.memory import ThinkingMemory
+from claude_proxy.translate.metadata import pass_through, set_service_tier, set_user
 from claude_proxy.translate.models import Model
-from claude_proxy.wire import anthropic
-from claude_proxy.wire import chat_request as openai
-from claude_proxy.wire.decoding import NULL, decode, repaired
+from claude_proxy.translate.output import set_json_object, set_json_schema, set_verbosity
+from claude_proxy.translate.reasoning import apply_reasoning, drop_thinking, restore_thinking
+from claude_proxy.translate.sampling import set_max_tokens, set_stop, set_temperature, set_top_k, set_top_p
+from claude_proxy.wire.chat_request import ChatRequest, JSONSchemaFormat
+from claude_proxy.wire.decoding import NULL
 
-_STEPS = tuple(parameter.apply for parameter in (*PARAMETERS, *EXTENSIONS) if parameter.apply is not None)
+# Fields of Anthropic's own that clients send at the top level.
+_PASSED_THROUGH = ("container", "context_management", "inference_geo", "mcp_servers", "speed")
 
 
 def to_messages_request(
-    chat: openai.ChatRequest,
+    chat: ChatRequest,
     unknown: frozenset[str] = frozenset(),
     *,
     model: Model,
@@ -30,45 +40,100 @@ def to_messages_request(
     memory: ThinkingMemory | None = None,
     without_thinking: bool = False,
 ) -> ChatTranslation:
-    """The Messages request that says what `chat` says to `model`.
+    """The Messages request to `model` that says what `chat` says.
 
     `unknown` are top-level keys that `chat` has no field for. `memory` gives back the thinking of earlier tool
     turns; `without_thinking` leaves all earlier thinking out, for the retry after upstream refused some.
-    Raises InvalidRequest whose `param` names the place.
+    Raises InvalidRequest whose `param` is the path of the fault.
     """
-    body = anthropic.MessagesRequest(model=model.id, max_tokens=0, messages=[], stream=True)
-    draft = Draft(chat, model, options, body, memory=None if without_thinking else memory)
-    if model.instead_of is not None:
-        draft.warn("model", f"{model.instead_of} is retired; {model.id} answers in its place")
+    draft = Draft.begin(model, options)
     for name in sorted(unknown):
         draft.warn(name, "no such parameter is known here")
-    for apply in _STEPS:
-        apply(draft)
+    _read_max_tokens(draft, chat)
+    read_messages(draft, chat.messages)
+    read_tools(draft, chat)
+    _read_response_format(draft, chat)
+    set_verbosity(draft, chat.verbosity)
     if without_thinking:
-        _drop_thinking(draft)
-    thinking = isinstance(body.thinking, anthropic.Thinking) and body.thinking.type in ("adaptive", "enabled")
-    formatted = body.output_config is not None and body.output_config.format is not None
-    end_with_user(draft, prefill=model.prefill and not thinking and not formatted)
-    return _finished(draft)
+        drop_thinking(draft)
+    else:
+        restore_thinking(draft, memory, param="messages")
+    apply_reasoning(draft, reasoning_wish(chat))
+    set_temperature(draft, chat.temperature)
+    set_top_p(draft, chat.top_p)
+    _check_n(draft, chat.n)
+    set_stop(draft, [chat.stop] if isinstance(chat.stop, str) else chat.stop or [])
+    set_user(draft, chat.safety_identifier or chat.user)
+    set_service_tier(draft, chat.service_tier)
+    _read_caching(draft, chat)
+    _check_modalities(chat)
+    warn_of_ignored(draft, chat)
+    set_top_k(draft, chat.top_k)
+    for name in _PASSED_THROUGH:
+        if (value := getattr(chat, name)) != NULL:
+            pass_through(draft, name, value)
+    end_with_user(draft, param="messages")
+    return _translation(draft, chat)
 
 
-def _drop_thinking(draft: Draft) -> None:
-    """Leave out what the client sent of earlier thinking; every turn has something else as well."""
-    for message in draft.body.messages:
-        message.content = [block for block in message.content if not is_thinking(block)]
+def _read_max_tokens(draft: Draft, chat: ChatRequest) -> None:
+    if chat.max_completion_tokens is None:
+        set_max_tokens(draft, chat.max_tokens, param="max_tokens")
+    else:
+        set_max_tokens(draft, chat.max_completion_tokens, param="max_completion_tokens")
 
 
-def _finished(draft: Draft) -> ChatTranslation:
-    chat, body = draft.chat, draft.body
-    prefix = prefix_of(body) if draft.model.binds_thinking and body.tools else b""
-    data = msgspec.json.encode(body)
-    if draft.extra_fields:
-        data = _with_fields(data, draft.extra_fields)
-    if chat.anthropic != NULL:
-        data = _merged(data, chat.anthropic)
-        draft.note("mapped", "anthropic", "merged into the request, last")
+def _read_response_format(draft: Draft, chat: ChatRequest) -> None:
+    if chat.response_format is None:
+        return
+    match chat.response_format.type:
+        case "text":
+            return
+        case "json_object":
+            set_json_object(draft, param="response_format")
+        case "json_schema":
+            format_ = chat.response_format.json_schema or JSONSchemaFormat()
+            param = "response_format.json_schema"
+            set_json_schema(draft, format_.schema, description=format_.description, param=param)
+        case other:
+            raise InvalidRequest(
+                f"Invalid value: '{other}'. Supported values are: 'text', 'json_object', and 'json_schema'.",
+                param="response_format.type",
+                code="invalid_value",
+            )
+
+
+def _check_n(draft: Draft, n: int | None) -> None:
+    most = draft.options.max_choices
+    if n is None:
+        return
+    if not 1 <= n <= most:
+        raise InvalidRequest(f"Invalid 'n': {n} is not between 1 and {most}.", param="n", code="invalid_value")
+    if n > 1:
+        draft.note("emulated", "n", f"{n} requests are sent; their usage is summed")
+
+
+def _read_caching(draft: Draft, chat: ChatRequest) -> None:
+    options = chat.prompt_cache_options
+    set_caching(
+        draft,
+        control=breakpoint_from(chat.cache_control),
+        automatic=options is None or options.mode != "explicit",
+        hour=bool(options and options.ttl) or chat.prompt_cache_retention == "24h",
+        param="messages",
+    )
+
+
+def _check_modalities(chat: ChatRequest) -> None:
+    if "audio" in (chat.modalities or ()):
+        raise InvalidRequest("Claude answers in text only.", param="modalities", code="unsupported_value")
+
+
+def _translation(draft: Draft, chat: ChatRequest) -> ChatTranslation:
+    prefix = bound_prefix(draft)
+    body = encode_request(draft, chat.anthropic)
     return ChatTranslation(
-        body=data,
+        body=body,
         model=draft.model,
         choices=chat.n or 1,
         betas=tuple(draft.betas),
@@ -78,42 +143,12 @@ def _finished(draft: Draft) -> ChatTranslation:
             include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
             client_names={sent: name for name, sent in draft.tool_names.items() if sent != name},
             custom_tools=frozenset(draft.custom_tools),
-            legacy_functions=draft.legacy_functions,
+            legacy_functions=bool(chat.functions),
             json_mode=draft.json_mode,
             stops=draft.stops,
-            server_tools=draft.server_tools or chat.anthropic != NULL,
+            server_tools=draft.server_tools,
             show_reasoning=draft.show_reasoning and draft.options.reasoning_text,
             echo_service_tier=chat.service_tier is not None,
         ),
         prefix=prefix,
     )
-
-
-def _with_fields(data: bytes, fields: dict[str, Raw]) -> bytes:
-    whole = msgspec.json.decode(data, type=dict[str, Raw])
-    return msgspec.json.encode({**whole, **fields})
-
-
-_read_object = msgspec.json.Decoder(dict[str, object]).decode
-
-
-def _merged(data: bytes, extension: Raw) -> bytes:
-    """`data` with the client's own fields merged in, objects key by key; the answer stays streamed.
-
-    `null` takes a field away that stands here, so that everything can be overridden.
-    """
-    theirs = decode(_read_object, repaired(bytes(extension)), "anthropic")
-    theirs.pop("stream", None)
-    return msgspec.json.encode(_deep_merged(_read_object(data), theirs))
-
-
-def _deep_merged(ours: dict[str, object], theirs: dict[str, object]) -> dict[str, object]:
-    merged = dict(ours)
-    for key, value in theirs.items():
-        if value is None:
-            merged.pop(key, None)
-            continue
-        mine = merged.get(key)
-        both = isinstance(mine, dict) and isinstance(value, dict)
-        merged[key] = _deep_merged(mine, value) if both else value  # type: ignore[arg-type] # `both` says so
-    return merged

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from tests.dialects.chat.case import sent, translated
-from tests.translate.test_messages import calls, result, user
+from tests.dialects.chat.test_messages import calls, result, user
 
 TEXT = {"type": "text", "text": "x"}
 LINK = {"type": "image_url", "image_url": "https://example.org/a.png"}

@@ -1,0 +1,89 @@
+"""Content parts of chat messages as Anthropic's blocks: text, images, files, and a tool's result of any form."""
+
+import msgspec
+from msgspec import Raw
+
+from claude_proxy.errors import InvalidRequest
+from claude_proxy.translate.content import PartBlock, ResultContent, cache_control, text_blocks
+from claude_proxy.translate.draft import Draft
+from claude_proxy.translate.media import document_block, image_block
+from claude_proxy.wire import chat_request as chat
+from claude_proxy.wire.anthropic import CacheControl, TextBlock
+from claude_proxy.wire.decoding import decode, repaired
+
+
+def content_blocks(content: str | list[chat.TextPart] | None) -> list[TextBlock]:
+    """The texts of a message's `content`; blank ones are left out, upstream refuses them."""
+    if content is None or isinstance(content, str):
+        return text_blocks(content)
+    return [TextBlock(part.text, breakpoint_of(part)) for part in content if part.text.strip()]
+
+
+def part_block(part: chat.UserPart, param: str) -> PartBlock | None:
+    """The block for one part; None for a blank text. Raises InvalidRequest for a part that Claude cannot read."""
+    match part:
+        case chat.TextPart():
+            return TextBlock(part.text, breakpoint_of(part)) if part.text.strip() else None
+        case chat.RefusalPart():
+            return TextBlock(part.refusal) if part.refusal.strip() else None
+        case chat.ImagePart():
+            link = part.image_url
+            image = image_block(link if isinstance(link, str) else link.url, f"{param}.image_url")
+            image.cache_control = breakpoint_of(part)
+            return image
+        case chat.FilePart():
+            document = document_block(part.file, f"{param}.file")
+            document.cache_control = breakpoint_of(part)
+            return document
+        case chat.AudioPart():
+            raise InvalidRequest(
+                "Claude has no audio input; send a transcript as text.", param=param, code="unsupported_value"
+            )
+
+
+def breakpoint_of(part: chat.TextPart | chat.ImagePart | chat.FilePart) -> CacheControl | None:
+    """The cache breakpoint a part carries: OpenAI's own, or Anthropic's, which LiteLLM clients send."""
+    return breakpoint_from(part.prompt_cache_breakpoint or part.cache_control)
+
+
+def breakpoint_from(given: chat.CacheBreakpoint | None) -> CacheControl | None:
+    return None if given is None else cache_control(given.ttl)
+
+
+# ------------------------------------------------------------------------------------------- a tool's result
+
+
+class _Typed(msgspec.Struct):
+    type: str
+
+
+_read_typed = msgspec.json.Decoder(_Typed).decode
+_read_text = msgspec.json.Decoder(str).decode
+_read_values = msgspec.json.Decoder(list[Raw]).decode
+_read_parts = msgspec.json.Decoder(list[chat.ToolPart]).decode
+_PART_TYPES = ("text", "image_url", "file")
+
+
+def result_content(draft: Draft, content: Raw, param: str) -> ResultContent:
+    """A tool's result: text, parts, or any other JSON value, which is sent as JSON text."""
+    data = repaired(bytes(content))
+    match data[:1]:
+        case b"" | b"n":
+            return None
+        case b'"':
+            text = _read_text(data)
+            return text if text.strip() else None
+        case b"[" if all(_is_part(value) for value in _read_values(data)):
+            parts = decode(_read_parts, data, param)
+            blocks = [part_block(part, f"{param}[{index}]") for index, part in enumerate(parts)]
+            return [block for block in blocks if block is not None] or None
+        case _:
+            draft.note("changed", param, "a result that is neither text nor parts was sent as its JSON text")
+            return data.decode()
+
+
+def _is_part(value: Raw) -> bool:
+    try:
+        return _read_typed(value).type in _PART_TYPES
+    except msgspec.MsgspecError:
+        return False

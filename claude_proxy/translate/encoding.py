@@ -1,0 +1,46 @@
+"""The finished request as bytes, the client's own fields of the Messages API merged in."""
+
+import msgspec
+from msgspec import Raw
+
+from claude_proxy.translate.draft import Draft
+from claude_proxy.translate.memory import prefix_of
+from claude_proxy.wire.decoding import NULL, decode, repaired
+
+_read_object = msgspec.json.Decoder(dict[str, object]).decode
+
+
+def encode_request(draft: Draft, overrides: Raw = NULL, *, param: str = "anthropic") -> bytes:
+    """The body of the Messages request. Raises InvalidRequest if `overrides` is not a JSON object.
+
+    `overrides` are fields that the client sets itself. They are merged in key by key; `null` removes a field, so
+    everything can be overridden but `stream`.
+    """
+    data = msgspec.json.encode(draft.body)
+    if draft.extra_fields:
+        fields = msgspec.json.decode(data, type=dict[str, Raw])
+        data = msgspec.json.encode({**fields, **draft.extra_fields})
+    if overrides != NULL:
+        theirs = decode(_read_object, repaired(bytes(overrides)), param)
+        theirs.pop("stream", None)
+        data = msgspec.json.encode(_deep_merged(_read_object(data), theirs))
+        draft.server_tools = True  # `overrides` may hold tools that run upstream
+        draft.note("mapped", param, "merged into the request, last")
+    return data
+
+
+def _deep_merged(ours: dict[str, object], theirs: dict[str, object]) -> dict[str, object]:
+    merged = dict(ours)
+    for key, value in theirs.items():
+        if value is None:
+            merged.pop(key, None)
+            continue
+        mine = merged.get(key)
+        both = isinstance(mine, dict) and isinstance(value, dict)
+        merged[key] = _deep_merged(mine, value) if both else value  # type: ignore[arg-type] # `both` says so
+    return merged
+
+
+def bound_prefix(draft: Draft) -> bytes:
+    """The digest of everything before the reply, where thinking is bound to it and may have to be remembered."""
+    return prefix_of(draft.body) if draft.model.binds_thinking and draft.body.tools else b""
