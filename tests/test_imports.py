@@ -51,7 +51,7 @@ ROOMS: dict[str, set[str]] = {
         ),
     },
     "upstream": {"config", "credentials", "errors", "redaction", "transport", "wire"},
-    "transport": {"config", "errors"},
+    "transport": {"errors"},
     "dialects": {"errors", "options", "translate", "wire"},
     "simulator": {"config", "errors", "log", "wire"},
     "translate": {"errors", "options", "wire"},

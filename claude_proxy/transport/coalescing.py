@@ -1,28 +1,28 @@
-"""What is written in one turn of the event loop, kept until its end and written in one go.
+"""Write coalescing: everything that is written during one event loop iteration leaves together, at its end.
 
-With much under way a turn brings news for several connections. Written together they cost less than each by itself
-right after it was read, 4 % for paced streams and 8 % for small requests: whoever reads them is woken once, and the
-kernel's code is not fetched anew for each. The server's streams use it as well.
+Under load one iteration reads from several connections. To write after all reads costs less than to write after
+each one, 4 % of the CPU time of paced streams and 8 % of small requests: the receiving processes wake up once, and
+the kernel's send path stays in the CPU's cache. Used by the HTTP/1.1 client and by the server's streams.
 """
 
 import asyncio
 
 
 class WriteCoalescer:
-    """Bytes for transports, in order. Belongs to one event loop."""
+    """Buffers writes to transports, in order, until the event loop's next callback. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[asyncio.Transport, bytes]] = []
+        self._pending: list[tuple[asyncio.Transport, bytes]] = []
 
     def put(self, transport: asyncio.Transport, data: bytes, loop: asyncio.AbstractEventLoop) -> None:
-        """Write `data` to `transport` at the end of this turn of `loop`."""
-        if not self._waiting:
+        """Write `data` to `transport` at the end of this iteration of `loop`."""
+        if not self._pending:
             loop.call_soon(self.flush)
-        self._waiting.append((transport, data))
+        self._pending.append((transport, data))
 
     def flush(self) -> None:
-        """Write now what waits. For a transport that is about to close, it is lost."""
-        for transport, data in self._waiting:
+        """Write everything pending now. Data for a transport that is closing is dropped."""
+        for transport, data in self._pending:
             if not transport.is_closing():
                 transport.write(data)
-        self._waiting.clear()
+        self._pending.clear()

@@ -1,10 +1,10 @@
-"""An HTTP answer as a Reply: its body goes to a sink straight from the socket's callback, as it comes.
+"""An HTTP reply: its body goes to a sink directly from the socket's callback.
 
-    awaited -> begun -> ended
-           \\-> failed <-/
+    waiting for the head -> receiving -> complete
+                         \\-> failed <-/
 
-While a sink is attached each part goes to it at once. While none is, or the sink asked for a pause, parts wait here;
-past a bound the connection is not read any further.
+While a sink is attached it gets each part at once. While none is, or while it asked to wait, parts are buffered here;
+above MAX_BUFFERED bytes reading from the connection is paused.
 """
 
 import asyncio
@@ -16,83 +16,81 @@ from typing import Protocol, Self
 from claude_proxy.errors import UpstreamDisconnected, UpstreamTimeout
 from claude_proxy.transport.sink import Sink, Wait
 
-# What waits for a sink, before upstream is held back: as much as asyncio reads at once.
-MAX_WAITING = 256 * 1024
-# `read` is for errors, lists and counts; an answer goes to a sink, and nothing of it is kept.
+MAX_BUFFERED = 256 * 1024  # bytes for a sink that is not ready; asyncio reads as much at once
+# `read` is for errors, lists and counts; answers go to a sink, and nothing of them is kept.
 MAX_READ = 16 * 1024 * 1024
 
 
 class ConnectionLost(UpstreamDisconnected):
-    """The connection ended by itself. Before a reply has begun this is the one failure that may be no one's fault."""
+    """The connection was closed by the peer or the network. Before the head of a reply a retry may succeed."""
 
 
-class Line(Protocol):
-    """The connection that a reply comes over."""
+class ReplyConnection(Protocol):
+    """What a reply needs of the connection that receives it."""
 
-    def hold(self) -> None:
-        """Read nothing more for now."""
+    def pause_reading(self) -> None: ...
 
-    def go_on(self) -> None: ...
+    def resume_reading(self) -> None: ...
 
     def release(self) -> None:
-        """The reply is done with: a whole one leaves the connection to the next request, any other closes it."""
+        """The reply is closed: after a complete one the connection may be reused, otherwise it is closed."""
 
 
 class HTTPReply:
-    """A Reply that its connection fills, by `begin`, `arrived`, `end` and `fail`.
+    """A Reply. Its connection fills it by `begin`, `receive`, `finish` and `fail`.
 
-    Until it has begun it may stay silent for `first_byte_timeout` seconds, from then on for `read_timeout`.
+    It times out after `first_byte_timeout` seconds without a head, and then after `read_timeout` seconds of silence.
     """
 
-    def __init__(self, line: Line, *, first_byte_timeout: float, read_timeout: float) -> None:
+    def __init__(self, connection: ReplyConnection, *, first_byte_timeout: float, read_timeout: float) -> None:
         self.status = 0
         self.headers: Mapping[str, str] = {}
-        self._line: Line | None = line  # until the reply is closed
+        self._connection: ReplyConnection | None = connection  # until the reply is closed
         self._loop = asyncio.get_running_loop()
-        self._patience = first_byte_timeout
+        self._timeout = first_byte_timeout
         self._read_timeout = read_timeout
-        self._parts: list[bytes] = []  # what has arrived and nobody has taken
+        self._parts: list[bytes] = []  # received and not read yet
         self._size = 0
-        self._held = False
+        self._paused = False
         self._sink: Sink | None = None
-        self._pause: Wait | None = None
-        self.whole = False  # the body has come to its end
+        self._sink_wait: Wait | None = None
+        self.complete = False  # the whole body has been received
         self._error: Exception | None = None
         self._inflater: zlib._Decompress | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._heard = self._loop.time()
-        # One timer serves the whole reply. It is set again when it fires, not with each part.
-        self._timer = self._loop.call_at(self._heard + first_byte_timeout, self._look)
+        self._last_activity = self._loop.time()
+        # One timer for the whole reply. It is rescheduled when it fires, not for each part.
+        self._timer = self._loop.call_at(self._last_activity + first_byte_timeout, self._check_silence)
 
     @property
     def ended(self) -> bool:
-        return self.whole and not self._parts
+        return self.complete and not self._parts
 
-    # ------------------------------------------------------------------------------------ its connection's side
+    # ----------------------------------------------------------------------------- called by its connection
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        """The head has come. A coding that nobody asked for and nobody can undo is a failure."""
+        """The head has been received. Fails the reply if its content coding is not supported."""
         match headers.get("content-encoding", "identity").lower():
             case "identity":
                 pass
             case "gzip" | "x-gzip" | "deflate":
-                self._inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # finds out by itself which one
+                self._inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # detects which one it is
             case _:
-                self.fail(UpstreamDisconnected("upstream used a content coding that nobody asked for"))
+                self.fail(UpstreamDisconnected("upstream used a content coding that was not requested"))
                 return
         self.status, self.headers = status, headers
-        self._heard = self._loop.time()
-        if self._read_timeout < self._patience:
+        self._last_activity = self._loop.time()
+        if self._read_timeout < self._timeout:
             self._timer.cancel()
-            self._timer = self._loop.call_at(self._heard + self._read_timeout, self._look)
-        self._patience = self._read_timeout
+            self._timer = self._loop.call_at(self._last_activity + self._read_timeout, self._check_silence)
+        self._timeout = self._read_timeout
         self._wake()
 
-    def arrived(self, data: bytes) -> None:
-        """More of the body has come."""
+    def receive(self, data: bytes) -> None:
+        """More of the body has been received."""
         if self._error is not None:
             return
-        self._heard = self._loop.time()
+        self._last_activity = self._loop.time()
         if self._inflater is not None:
             try:
                 data = self._inflater.decompress(data)
@@ -103,37 +101,37 @@ class HTTPReply:
                 return
         sink = self._sink
         if sink is None:
-            self._keep(data)
+            self._buffer(data)
             return
         try:
-            self._pause = sink.feed(data)
-            if self._pause is None and not sink.over:
+            self._sink_wait = sink.feed(data)
+            if self._sink_wait is None and not sink.over:
                 return
         except Exception as exc:  # noqa: BLE001 - it is raised where the reply is read
             self._error = exc
         self._sink = None
         self._wake()
 
-    def end(self) -> None:
-        """The body is whole."""
+    def finish(self) -> None:
+        """The whole body has been received."""
         if self._inflater is not None and not self._inflater.eof:
             self.fail(UpstreamDisconnected("upstream sent a compressed body that is broken"))
             return
-        self.whole = True
+        self.complete = True
         self._timer.cancel()
         self._wake()
 
     def fail(self, error: Exception) -> None:
-        """Nothing more will come. What has come before is taken first."""
-        if not self.whole and self._error is None:
+        """Nothing more will be received. The reader gets what is buffered, then `error`."""
+        if not self.complete and self._error is None:
             self._error = error
         self._timer.cancel()
         self._wake()
 
-    # --------------------------------------------------------------------------------------- its reader's side
+    # --------------------------------------------------------------------------------- called by its reader
 
-    async def begun(self) -> None:
-        """Wait for the head. Raises UpstreamError if none comes."""
+    async def wait_for_head(self) -> None:
+        """Wait for the head. Raises UpstreamError if none is received."""
         while not self.status and self._error is None:
             await self._wait()
         if not self.status and self._error is not None:
@@ -142,22 +140,22 @@ class HTTPReply:
     async def feed(self, sink: Sink) -> None:
         while True:
             while self._parts and not sink.over:
-                if (wait := sink.feed(self._taken())) is not None:
+                if (wait := sink.feed(self._take())) is not None:
                     await wait()
             if sink.over:
                 return
             if self._error is not None:
                 raise self._error
-            if self.whole:
+            if self.complete:
                 return
             self._sink = sink
             try:
                 await self._wait()
             finally:
                 self._sink = None
-            if (pause := self._pause) is not None:
-                self._pause = None
-                await pause()
+            if (sink_wait := self._sink_wait) is not None:
+                self._sink_wait = None
+                await sink_wait()
 
     async def read(self) -> bytes:
         body = _Body()
@@ -165,11 +163,11 @@ class HTTPReply:
         return b"".join(body.parts)
 
     def close(self) -> None:
-        """End the reply: a whole one gives its connection back, any other closes it at once."""
+        """Release the connection: after a complete reply it may be reused, otherwise it is closed at once."""
         self._timer.cancel()
-        line, self._line = self._line, None
-        if line is not None:
-            line.release()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.release()
 
     def __enter__(self) -> Self:
         return self
@@ -179,29 +177,29 @@ class HTTPReply:
     ) -> None:
         self.close()
 
-    # ------------------------------------------------------------------------------------------------- within
+    # ------------------------------------------------------------------------------------------------- private
 
-    def _keep(self, data: bytes) -> None:
+    def _buffer(self, data: bytes) -> None:
         self._parts.append(data)
         self._size += len(data)
-        if self._size > MAX_WAITING and not self._held and self._line is not None:
-            self._held = True
-            self._line.hold()
+        if self._size > MAX_BUFFERED and not self._paused and self._connection is not None:
+            self._paused = True
+            self._connection.pause_reading()
 
-    def _taken(self) -> bytes:
-        """What has waited, as one part."""
+    def _take(self) -> bytes:
+        """Everything that is buffered, as one part."""
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()
         self._size = 0
         return data
 
     async def _wait(self) -> None:
-        """Until something has happened that the reader must see to."""
-        if self._held and self._line is not None:
-            self._held = False
-            self._line.go_on()
+        """Wait until the reader has something to do."""
+        if self._paused and self._connection is not None:
+            self._paused = False
+            self._connection.resume_reading()
         if self.status:
-            self._heard = self._loop.time()  # silence that nobody listened to was no silence
+            self._last_activity = self._loop.time()  # time spent paused does not count towards the timeout
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
@@ -212,21 +210,21 @@ class HTTPReply:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _look(self) -> None:
-        """Find out whether the reply has been silent for too long."""
+    def _check_silence(self) -> None:
+        """Fail the reply if a reader has waited for longer than the timeout; else schedule the next check."""
         now = self._loop.time()
         reading = self._waiter is not None
-        due = (self._heard if reading else now) + self._patience
+        due = (self._last_activity if reading else now) + self._timeout
         if now < due:
-            self._timer = self._loop.call_at(due, self._look)
+            self._timer = self._loop.call_at(due, self._check_silence)
         elif self.status:
-            self.fail(UpstreamTimeout("upstream stayed silent for too long"))
+            self.fail(UpstreamTimeout("upstream sent nothing for too long"))
         else:
-            self.fail(UpstreamTimeout(f"upstream has not begun to answer within {self._patience:g} s"))
+            self.fail(UpstreamTimeout(f"upstream has not begun to answer within {self._timeout:g} s"))
 
 
 class _Body:
-    """A sink that keeps everything, up to a bound."""
+    """A sink that keeps the whole body, up to MAX_READ bytes."""
 
     over = False
 

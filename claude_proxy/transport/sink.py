@@ -1,4 +1,4 @@
-"""Where the body of a reply goes: the contract between a connection and whoever reads its replies."""
+"""Where the body of a reply goes: the contract between a connection and the code that reads its replies."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -7,11 +7,11 @@ Wait = Callable[[], Awaitable[None]]
 
 
 class Sink(Protocol):
-    """Where the body of a reply goes, part by part, decompressed, never empty.
+    """Receives the body of a reply, part by part, decompressed; a part is never empty.
 
-    `feed` is called from the event loop the moment a part has arrived, with no task in between: it must not block.
-    What it returns, if anything, is called and awaited before the next part comes, and upstream is held back
-    meanwhile. Once `over` is true nothing more is wanted. Whatever `feed` raises ends the reading.
+    `feed` is called by the event loop as soon as a part has arrived, with no task in between: it must not block.
+    If it returns a function, that is called and awaited before the next part; reading from upstream is paused
+    meanwhile (backpressure). Once `over` is true the sink wants nothing more. What `feed` raises ends the reading.
     """
 
     @property

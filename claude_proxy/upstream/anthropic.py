@@ -19,7 +19,8 @@ from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.headers import auth_headers, may_go_to
 from claude_proxy.errors import InvalidRequest, UpstreamRefused, UpstreamUnreachable
 from claude_proxy.redaction import redactor
-from claude_proxy.transport.pool import Pool
+from claude_proxy.transport.dial import ClientSettings
+from claude_proxy.transport.pool import ConnectionPool
 from claude_proxy.transport.reply import ConnectionLost, HTTPReply
 from claude_proxy.upstream import retry
 from claude_proxy.upstream.base import Abilities, Identity, NativeRequest
@@ -57,7 +58,10 @@ class AnthropicBackend:
         self._chain = chain
         self._host = url.netloc.rpartition("@")[2]
         self._base_path = url.path.rstrip("/")
-        self._pool = Pool(config, environ)
+        settings = ClientSettings(
+            config.base_url, config.connect_timeout, config.first_byte_timeout, config.read_timeout
+        )
+        self._pool = ConnectionPool(settings, environ)
         self._jitter = jitter
         self._credential: Credential | None = None
         self._heads: dict[tuple[object, ...], bytes] = {}  # of requests with that credential
@@ -136,13 +140,8 @@ class AnthropicBackend:
             return await self._send_once(head, request.body)
 
     async def _send_once(self, head: bytes, body: bytes | None) -> HTTPReply:
-        connection = await self._pool.connection()
-        reply = await connection.ask(
-            head,
-            body,
-            first_byte_timeout=self._config.first_byte_timeout,
-            read_timeout=self._config.read_timeout,
-        )
+        connection = await self._pool.acquire()
+        reply = await connection.send_request(head, body)
         reply.headers = redactor.redact_headers(reply.headers)
         return reply
 

@@ -18,35 +18,35 @@ class Written:
         return self.closing
 
 
-async def test_what_was_put_within_a_turn_is_written_at_its_end_in_order() -> None:
-    box, notes = WriteCoalescer(), list[bytes]()
+async def test_writes_of_one_loop_iteration_leave_at_its_end_in_order() -> None:
+    coalescer, notes = WriteCoalescer(), list[bytes]()
     one: Any = Written(notes)
     two: Any = Written(notes)
     for transport, data in ((one, b"1"), (two, b"2"), (one, b"3")):
-        box.put(transport, data, asyncio.get_running_loop())
+        coalescer.put(transport, data, asyncio.get_running_loop())
     assert notes == []
     await asyncio.sleep(0)
     assert notes == [b"1", b"2", b"3"]
-    box.put(two, b"4", asyncio.get_running_loop())
+    coalescer.put(two, b"4", asyncio.get_running_loop())
     await asyncio.sleep(0)
     assert notes == [b"1", b"2", b"3", b"4"]
 
 
-async def test_what_is_flushed_before_is_not_written_again() -> None:
-    box, notes = WriteCoalescer(), list[bytes]()
+async def test_flushed_data_is_not_written_again() -> None:
+    coalescer, notes = WriteCoalescer(), list[bytes]()
     transport: Any = Written(notes)
-    box.put(transport, b"1", asyncio.get_running_loop())
-    box.flush()
+    coalescer.put(transport, b"1", asyncio.get_running_loop())
+    coalescer.flush()
     await asyncio.sleep(0)
     assert notes == [b"1"]
 
 
-async def test_a_transport_that_closes_gets_nothing_more() -> None:
-    box, notes = WriteCoalescer(), list[bytes]()
+async def test_a_transport_that_is_closing_gets_nothing_more() -> None:
+    coalescer, notes = WriteCoalescer(), list[bytes]()
     closing: Any = Written(notes)
     other: Any = Written(notes)
     closing.closing = True
-    box.put(closing, b"1", asyncio.get_running_loop())
-    box.put(other, b"2", asyncio.get_running_loop())
+    coalescer.put(closing, b"1", asyncio.get_running_loop())
+    coalescer.put(other, b"2", asyncio.get_running_loop())
     await asyncio.sleep(0)
     assert notes == [b"2"]

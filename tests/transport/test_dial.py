@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from claude_proxy.config import Config, load
 from claude_proxy.errors import ConfigError, UpstreamUnreachable
 from claude_proxy.transport import dial
 from claude_proxy.transport.coalescing import WriteCoalescer
-from claude_proxy.transport.connection import Connection
-from claude_proxy.transport.dial import Dialer, unreachable, watch
+from claude_proxy.transport.dial import ClientSettings, Dialer, set_options, to_unreachable
+from claude_proxy.transport.http1 import HTTP1Connection, Timeouts
 from tests.support import raw
 
 SECRET = "user:password@proxy"
@@ -34,24 +33,26 @@ SECRET = "user:password@proxy"
     ],
 )
 def test_why_there_is_no_connection_is_told_in_our_own_words(foreign: OSError, told: str) -> None:
-    error = unreachable(foreign)
+    error = to_unreachable(foreign)
     assert told in error.text
     assert SECRET not in error.text
 
 
 def test_the_connection_is_watched_for_a_peer_that_vanished() -> None:
     with socket.socket() as made:
-        watch(made)
+        set_options(made)
         assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
 
-async def dialled(base_url: str, environ: Mapping[str, str], **settings: object) -> int:
+def create() -> HTTP1Connection:
+    return HTTP1Connection(WriteCoalescer(), Timeouts(5, 5), on_idle=lambda _: None, on_lost=lambda _: None)
+
+
+async def dialled(base_url: str, environ: Mapping[str, str]) -> int:
     """The status of an answer from `base_url`, over a fresh connection."""
-    dialer = Dialer(load({"base_url": base_url, **settings}, {}), environ)
-    connection = await dialer.connect(lambda: Connection(WriteCoalescer(), free=lambda _: None, lost=lambda _: None))
-    with await connection.ask(
-        b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", None, first_byte_timeout=5, read_timeout=5
-    ) as reply:
+    dialer = Dialer(ClientSettings(base_url), environ)
+    connection = await dialer.connect(create)
+    with await connection.send_request(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", None) as reply:
         await reply.read()
     connection.close()
     await asyncio.sleep(0)
@@ -95,7 +96,7 @@ async def test_a_connection_that_ends_before_it_is_watched_is_closed(monkeypatch
         await peer.gone()
         gone.set()
 
-    monkeypatch.setattr(dial, "watch", ended)
+    monkeypatch.setattr(dial, "set_options", ended)
     for host in ("127.0.0.1", "localhost"):
         gone.clear()
         async with raw.raw_server(play) as upstream:
@@ -205,11 +206,11 @@ def test_a_file_of_authorities_that_cannot_be_used_is_named(tmp_path: Path, text
     if text is not None:
         file.write_text(text)
     with pytest.raises(ConfigError, match=r"SSL_CERT_FILE .*authorities\.pem"):
-        Dialer(Config(), {"SSL_CERT_FILE": str(file)})
+        Dialer(ClientSettings("https://upstream.test"), {"SSL_CERT_FILE": str(file)})
 
 
 def test_the_authorities_do_not_matter_to_a_loopback_upstream() -> None:
-    Dialer(Config(base_url="http://127.0.0.1:1"), {"SSL_CERT_FILE": "/nowhere"})
+    Dialer(ClientSettings("http://127.0.0.1:1"), {"SSL_CERT_FILE": "/nowhere"})
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -218,10 +219,8 @@ async def test_a_connection_is_watched_however_it_was_made(host: str) -> None:
         await peer.gone()
 
     async with raw.raw_server(play) as upstream:
-        dialer = Dialer(Config(base_url=upstream.url.replace("127.0.0.1", host)), {})
-        connection = await dialer.connect(
-            lambda: Connection(WriteCoalescer(), free=lambda _: None, lost=lambda _: None)
-        )
+        dialer = Dialer(ClientSettings(upstream.url.replace("127.0.0.1", host)), {})
+        connection = await dialer.connect(create)
         assert connection._transport is not None
         used = connection._transport.get_extra_info("socket")
         assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from claude_proxy.config import Config
 from claude_proxy.transport import pool as module
-from claude_proxy.transport.connection import Connection as Upstream
-from claude_proxy.transport.pool import Pool
+from claude_proxy.transport.dial import ClientSettings
+from claude_proxy.transport.http1 import HTTP1Connection
+from claude_proxy.transport.pool import ConnectionPool
 from claude_proxy.transport.reply import ConnectionLost, HTTPReply
 from tests.support.raw import Connection, RawServer, answer, raw_server
 
@@ -20,25 +20,25 @@ async def ok(peer: Connection) -> None:
 
 
 @asynccontextmanager
-async def pooled() -> AsyncIterator[tuple[Pool, RawServer]]:
+async def pooled() -> AsyncIterator[tuple[ConnectionPool, RawServer]]:
     async with raw_server(ok) as upstream:
-        pool = Pool(Config(base_url=upstream.url), {})
+        pool = ConnectionPool(ClientSettings(upstream.url), {})
         yield pool, upstream
         pool.close()
         await asyncio.sleep(0)
 
 
-async def begun(connection: Upstream) -> HTTPReply:
-    return await connection.ask(b"GET / HTTP/1.1\r\n\r\n", None, first_byte_timeout=5, read_timeout=5)
+async def begin(connection: HTTP1Connection) -> HTTPReply:
+    return await connection.send_request(b"GET / HTTP/1.1\r\n\r\n", None)
 
 
-async def ask(pool: Pool) -> None:
-    with await begun(await pool.connection()) as reply:
+async def ask(pool: ConnectionPool) -> None:
+    with await begin(await pool.acquire()) as reply:
         await reply.read()
 
 
-async def ask_at_once(pool: Pool, count: int) -> None:
-    replies = [await begun(await pool.connection()) for _ in range(count)]
+async def ask_at_once(pool: ConnectionPool, count: int) -> None:
+    replies = [await begin(await pool.acquire()) for _ in range(count)]
     for reply in replies:
         await reply.read()
         reply.close()
@@ -54,7 +54,7 @@ async def test_what_netrc_holds_is_never_sent(home: Path) -> None:
 async def test_after_a_sleep_of_the_machine_no_old_connection_is_used() -> None:
     now = 1000.0
     async with raw_server(ok) as upstream:
-        pool = Pool(Config(base_url=upstream.url), {}, wall=lambda: now)
+        pool = ConnectionPool(ClientSettings(upstream.url), {}, wall_clock=lambda: now)
         for slept in (0.0, 1.0, 3600.0):
             now += slept
             await ask(pool)
@@ -64,7 +64,7 @@ async def test_after_a_sleep_of_the_machine_no_old_connection_is_used() -> None:
 
 async def test_what_runs_while_the_pool_is_retired_finishes_and_is_not_used_again() -> None:
     async with pooled() as (pool, upstream):
-        running = await begun(await pool.connection())
+        running = await begin(await pool.acquire())
         pool.retire()
         await running.read()
         running.close()
@@ -84,7 +84,7 @@ async def test_retiring_closes_what_is_idle() -> None:
 async def test_after_a_burst_so_many_idle_connections_are_kept(
     kept: int, connections: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_KEPT", kept)
+    monkeypatch.setattr(module, "MAX_IDLE", kept)
     async with pooled() as (pool, upstream):
         await ask_at_once(pool, 2)
         await ask_at_once(pool, 2)
@@ -104,7 +104,7 @@ async def test_a_connection_that_ended_while_it_was_idle_is_not_used() -> None:
         await peer.gone()
 
     async with raw_server(play) as upstream:
-        pool = Pool(Config(base_url=upstream.url), {})
+        pool = ConnectionPool(ClientSettings(upstream.url), {})
         await ask(pool)
         await closed.wait()
         await asyncio.sleep(0.01)
@@ -121,7 +121,7 @@ async def test_a_connection_on_which_something_came_unasked_is_not_used() -> Non
         await peer.gone()
 
     async with raw_server(play) as upstream:
-        pool = Pool(Config(base_url=upstream.url), {})
+        pool = ConnectionPool(ClientSettings(upstream.url), {})
         await ask(pool)
         await ask(pool)
         pool.close()
@@ -139,29 +139,29 @@ async def test_what_is_idle_for_long_is_closed_and_what_is_not_stays() -> None:
                 gone.set()
 
     async with raw_server(play) as upstream:
-        pool = Pool(Config(base_url=upstream.url), {})
+        pool = ConnectionPool(ClientSettings(upstream.url), {})
         await ask_at_once(pool, 2)
-        pool._idle[0].idle_since -= module.KEEPALIVE
-        pool._sweep()
+        pool._idle[0].idle_since -= module.IDLE_TIMEOUT
+        pool._close_expired()
         await asyncio.wait_for(gone.wait(), 5)
-        next_sweep = pool._sweeping
-        assert next_sweep is not None  # for the other one
+        next_expiry = pool._expiry
+        assert next_expiry is not None  # for the other one
         await ask(pool)
         assert upstream.connections == 2
-        pool._idle[0].idle_since -= module.KEEPALIVE
-        pool._sweep()
-        assert pool._sweeping is None
+        pool._idle[0].idle_since -= module.IDLE_TIMEOUT
+        pool._close_expired()
+        assert pool._expiry is None
         pool.close()
 
 
 async def test_a_connection_that_ends_while_it_is_given_out_is_forgotten() -> None:
     async with pooled() as (pool, _):
-        connection = await pool.connection()
+        connection = await pool.acquire()
         connection.close()
         await asyncio.sleep(0)
         pool._busy.add(connection)
         with pytest.raises(ConnectionLost):
-            await begun(connection)
+            await begin(connection)
         assert not pool._busy
 
 
@@ -175,13 +175,13 @@ async def test_closing_ends_what_runs() -> None:
         left.set()
 
     async with raw_server(play) as upstream:
-        pool = Pool(Config(base_url=upstream.url), {})
-        await begun(await pool.connection())
+        pool = ConnectionPool(ClientSettings(upstream.url), {})
+        await begin(await pool.acquire())
         pool.close()
         await asyncio.wait_for(left.wait(), 5)
 
 
 async def test_closing_or_retiring_an_unused_pool_does_nothing() -> None:
-    pool = Pool(Config(), {})
+    pool = ConnectionPool(ClientSettings("https://upstream.test"), {})
     pool.retire()
     pool.close()

@@ -6,7 +6,7 @@ import pytest
 
 from claude_proxy.errors import UpstreamDisconnected
 from claude_proxy.transport.coalescing import WriteCoalescer
-from claude_proxy.transport.connection import ONE_WRITE, Connection
+from claude_proxy.transport.http1 import MAX_JOINED_BODY, HTTP1Connection, Timeouts
 from claude_proxy.transport.reply import ConnectionLost, HTTPReply
 from tests.support import raw
 from tests.support.raw import answer
@@ -14,36 +14,38 @@ from tests.support.raw import answer
 HEAD = b"POST / HTTP/1.1\r\n\r\n"
 
 
-class Ends:
-    """What a connection has told about itself."""
+class PoolSide:
+    """What a connection has told its pool."""
 
     def __init__(self) -> None:
-        self.freed = 0
+        self.idle = 0
         self.lost = asyncio.Event()
 
-    def made(self) -> Connection:
-        return Connection(WriteCoalescer(), free=self._free, lost=lambda _: self.lost.set())
+    def create(self) -> HTTP1Connection:
+        return HTTP1Connection(
+            WriteCoalescer(), Timeouts(5, 5), on_idle=self._on_idle, on_lost=lambda _: self.lost.set()
+        )
 
-    def _free(self, _: Connection) -> None:
-        self.freed += 1
+    def _on_idle(self, _: HTTP1Connection) -> None:
+        self.idle += 1
 
 
 @asynccontextmanager
-async def connected(play: raw.Play) -> AsyncIterator[tuple[Connection, Ends]]:
-    ends = Ends()
+async def connected(play: raw.Play) -> AsyncIterator[tuple[HTTP1Connection, PoolSide]]:
+    ends = PoolSide()
     async with raw.raw_server(play) as upstream:
         port = int(upstream.url.rpartition(":")[2])
-        _, connection = await asyncio.get_running_loop().create_connection(ends.made, "127.0.0.1", port)
+        _, connection = await asyncio.get_running_loop().create_connection(ends.create, "127.0.0.1", port)
         yield connection, ends
         connection.close()
         await ends.lost.wait()
 
 
-async def asked(connection: Connection, body: bytes | None = None, head: bytes = HEAD) -> HTTPReply:
-    return await connection.ask(head, body, first_byte_timeout=5, read_timeout=5)
+async def send(connection: HTTP1Connection, body: bytes | None = None, head: bytes = HEAD) -> HTTPReply:
+    return await connection.send_request(head, body)
 
 
-def says(*parts: bytes, stay: bool = True) -> raw.Play:
+def sends(*parts: bytes, stay: bool = True) -> raw.Play:
     """A peer that reads one request and answers with `parts`, each in a read of its own."""
 
     async def play(peer: raw.Connection) -> None:
@@ -73,53 +75,53 @@ async def test_a_reply_is_the_same_however_it_is_cut(size: int) -> None:
         await peer.gone()
 
     async with connected(play) as (connection, ends):
-        with await asked(connection) as reply:
+        with await send(connection) as reply:
             assert (reply.status, reply.headers["x-one"], "link" in reply.headers) == (200, "1", False)
             assert await reply.read() == b"oneand two, end"
             assert "trailer" not in reply.headers
-        assert ends.freed == 1
+        assert ends.idle == 1
         assert connection.is_open
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 async def test_some_replies_have_no_body(status: str) -> None:
-    async with connected(says(f"HTTP/1.1 {status}\r\n\r\n".encode())) as (connection, ends):
-        with await asked(connection) as reply:
+    async with connected(sends(f"HTTP/1.1 {status}\r\n\r\n".encode())) as (connection, ends):
+        with await send(connection) as reply:
             assert await reply.read() == b""
-        assert ends.freed == 1
+        assert ends.idle == 1
 
 
 async def test_a_body_without_a_length_ends_with_its_connection() -> None:
-    async with connected(says(b"HTTP/1.1 200 OK\r\n\r\nall of", b" it", stay=False)) as (connection, ends):
-        with await asked(connection) as reply:
+    async with connected(sends(b"HTTP/1.1 200 OK\r\n\r\nall of", b" it", stay=False)) as (connection, ends):
+        with await send(connection) as reply:
             assert await reply.read() == b"all of it"
-        assert ends.freed == 0
+        assert ends.idle == 0
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nconnection: close\r\n", b"HTTP/1.0 200 OK\r\n"])
 async def test_a_connection_that_upstream_will_close_is_not_used_again(head: bytes) -> None:
-    async with connected(says(head + b"content-length: 2\r\n\r\nhi")) as (connection, ends):
-        with await asked(connection) as reply:
+    async with connected(sends(head + b"content-length: 2\r\n\r\nhi")) as (connection, ends):
+        with await send(connection) as reply:
             assert await reply.read() == b"hi"
-        assert ends.freed == 0
+        assert ends.idle == 0
         assert not connection.is_open
 
 
 async def test_bytes_behind_a_reply_are_no_part_of_it_and_end_the_connection() -> None:
-    async with connected(says(answer(b"one") + answer(b"two"))) as (connection, ends):
-        with await asked(connection) as reply:
+    async with connected(sends(answer(b"one") + answer(b"two"))) as (connection, ends):
+        with await send(connection) as reply:
             assert await reply.read() == b"one"
-        assert ends.freed == 0
+        assert ends.idle == 0
 
 
 async def test_bytes_that_come_before_the_reply_is_released_end_the_connection() -> None:
-    async with connected(says(answer(b"one"), answer(b"two"))) as (connection, ends):
-        with await asked(connection) as reply:
+    async with connected(sends(answer(b"one"), answer(b"two"))) as (connection, ends):
+        with await send(connection) as reply:
             assert await reply.read() == b"one"
             async with asyncio.timeout(5):
                 while connection.is_open:  # noqa: ASYNC110 - nobody tells when it is not
                     await asyncio.sleep(0)
-        assert ends.freed == 0
+        assert ends.idle == 0
 
 
 async def test_bytes_that_come_when_nobody_asked_end_the_connection() -> None:
@@ -142,28 +144,28 @@ async def test_bytes_that_come_when_nobody_asked_end_the_connection() -> None:
     ],
 )
 async def test_what_is_not_http_is_an_error(said: bytes) -> None:
-    async with connected(says(said)) as (connection, _):
-        with pytest.raises(UpstreamDisconnected, match="not HTTP"):
-            await asked(connection)
+    async with connected(sends(said)) as (connection, _):
+        with pytest.raises(UpstreamDisconnected, match="not valid HTTP"):
+            await send(connection)
         assert not connection.is_open
 
 
 async def test_a_head_has_a_bound() -> None:
-    async with connected(says(b"HTTP/1.1 200 OK\r\nx: ", *[b"y" * 60_000] * 3)) as (connection, _):
+    async with connected(sends(b"HTTP/1.1 200 OK\r\nx: ", *[b"y" * 60_000] * 3)) as (connection, _):
         with pytest.raises(UpstreamDisconnected, match="head is too large"):
-            await asked(connection)
+            await send(connection)
 
 
 async def test_a_connection_that_ends_before_the_head_is_lost() -> None:
-    async with connected(says(b"HTTP/1.1 200", stay=False)) as (connection, ends):
+    async with connected(sends(b"HTTP/1.1 200", stay=False)) as (connection, ends):
         with pytest.raises(ConnectionLost):
-            await asked(connection)
+            await send(connection)
         await ends.lost.wait()
         with pytest.raises(ConnectionLost):
-            await asked(connection)
+            await send(connection)
 
 
-@pytest.mark.parametrize("size", [0, 10, ONE_WRITE + 1])
+@pytest.mark.parametrize("size", [0, 10, MAX_JOINED_BODY + 1])
 async def test_a_request_arrives_whole(size: int) -> None:
     got = asyncio.Event()
 
@@ -174,7 +176,7 @@ async def test_a_request_arrives_whole(size: int) -> None:
         await peer.gone()
 
     async with connected(play) as (connection, _):
-        with await asked(connection, b"x" * size, b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % size) as reply:
+        with await send(connection, b"x" * size, b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % size) as reply:
             await reply.read()
     assert got.is_set()
 
@@ -187,15 +189,15 @@ async def test_a_reply_that_comes_before_the_request_is_sent_ends_the_connection
 
     done = asyncio.Event()
     async with connected(play) as (connection, ends):
-        with await asked(connection, b"x" * 50_000_000) as reply:
+        with await send(connection, b"x" * 50_000_000) as reply:
             assert (reply.status, await reply.read()) == (413, b"no")
-        assert ends.freed == 0
+        assert ends.idle == 0
         done.set()
 
 
 async def test_an_end_that_is_made_here_is_not_the_end_of_a_body() -> None:
-    async with connected(says(b"HTTP/1.1 200 OK\r\n\r\nhalf of")) as (connection, _):
-        with await asked(connection) as reply:
+    async with connected(sends(b"HTTP/1.1 200 OK\r\n\r\nhalf of")) as (connection, _):
+        with await send(connection) as reply:
             connection.close()
             with pytest.raises(UpstreamDisconnected):
                 await reply.read()
