@@ -1,148 +1,142 @@
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from claude_proxy.errors import InvalidRequest
-from claude_proxy.translate.tools import MAX_STRICT_TOOLS
-from tests.dialects.chat.case import sent, translated
+from claude_proxy.translate.draft import Draft
+from claude_proxy.translate.tools import MAX_STRICT_TOOLS, Grammar, ToolChoiceWish, ToolSet
+from claude_proxy.wire import anthropic
+from tests.translate.middle import as_json, draft, warnings
+
+CLOSED = Raw(b'{"type":"object","properties":{},"required":[],"additionalProperties":false}')
 
 
-def function(name: str, parameters: Any = None, **more: Any) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": name, "parameters": parameters, **more}}
+def finished(choice: ToolChoiceWish | None = None, *, model: str = "claude-opus-4-8", **how: Any) -> Draft:
+    """A draft with the functions f and g."""
+    made = draft(model)
+    tools = ToolSet(made)
+    for index, name in enumerate("fg"):
+        tools.add_function(name, CLOSED, param=f"tools[{index}]")
+    tools.finish(choice, **how)
+    return made
 
 
-def closed(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": [], "additionalProperties": False}
+def test_a_function_is_sent_under_the_path_that_its_dialect_gives():
+    made = draft()
+    tools = ToolSet(made)
+    tools.add_function("a.b", Raw(b"null"), description="d", param="input[3].tools[0]")
+    tools.finish()
+    (tool,) = as_json(made.body.tools)
+    assert made.tool_names == {"a.b": tool["name"]}
+    assert tool["description"] == "d"
+    assert made.notes[0].param == "input[3].tools[0].name"
 
 
-STRING = {"type": "string"}
-UNION = {"type": ["string", "null"]}
+def test_a_custom_tool_is_a_function_with_one_text_and_its_grammar_in_words():
+    made = draft()
+    tools = ToolSet(made)
+    tools.add_custom("patch", description="Apply.", grammar=Grammar("lark", "start: x"), param="tools[0]")
+    tools.finish()
+    (tool,) = as_json(made.body.tools)
+    assert tool["description"] == "Apply.\n\nThe input must follow this lark grammar:\nstart: x"
+    assert (made.custom_tools, [param for param, _ in warnings(made)]) == ({"patch"}, ["tools[0].format"])
 
 
-def test_only_so_many_tools_can_be_strict():
-    tools = [function(f"f{n}", closed(), strict=True) for n in range(MAX_STRICT_TOOLS + 1)]
-    translation = translated({"tools": tools})
-    assert [tool.get("strict") for tool in sent({"tools": tools})["tools"]] == [True] * MAX_STRICT_TOOLS + [None]
-    assert translation.warnings == ("tools",)
-
-
-@pytest.mark.parametrize(("property_", "most"), [(STRING, 24), (UNION, 16)])
-def test_optional_and_union_parameters_of_strict_tools_are_bounded_together(property_: Any, most: int):
-    half = closed(**{f"p{n}": property_ for n in range(most // 2 + 1)})
-    small = closed(one=property_)
-    tools = [function("a", half, strict=True), function("b", half, strict=True), function("c", small, strict=True)]
-    found = sent({"tools": tools})["tools"]
-    assert [tool.get("strict") for tool in found] == [True, None, True]
-    assert found[1]["input_schema"] == half
-
-
-def test_a_breakpoint_on_a_tool_is_kept():
-    tools = [{**function("f"), "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
-    assert sent({"tools": tools})["tools"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
-
-
-def test_anthropics_own_fields_of_a_tool_travel_as_they_are():
-    own = {
-        "defer_loading": True,
-        "input_examples": [{"a": 1}],
-        "allowed_callers": ["direct"],
-        "eager_input_streaming": None,
-    }
-    (tool,) = sent({"tools": [{**function("f"), **own}]})["tools"]
-    assert {name: tool.get(name) for name in own} == own
-
-
-def test_a_function_of_the_name_web_search_wins_over_the_option():
-    translation = translated({"tools": [function("web_search")], "web_search_options": {}})
-    assert b"web_search_2026" not in translation.body
-    assert translation.warnings == ("web_search_options",)
-
-
-def test_a_search_tool_of_the_clients_own_is_passed_on():
-    tool = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
-    translation = translated({"tools": [tool]})
-    assert sent({"tools": [tool]})["tools"] == [tool]
-    assert translation.reply.server_tools
-
-
-@pytest.mark.parametrize(
-    ("location", "expected"),
-    [
-        (
-            {"approximate": {"city": "Bern", "region": "BE", "timezone": "", "country": None}},
-            {"city": "Bern", "region": "BE"},
-        ),
-        ({"type": "approximate"}, None),
-        (None, None),
-    ],
-)
-def test_the_place_of_a_search_is_flattened(location: Any, expected: Any):
-    (tool,) = sent({"web_search_options": {"user_location": location}})["tools"]
-    assert tool["max_uses"] == 5
-    assert tool.get("user_location") == (expected and {"type": "approximate", **expected})
-
-
-@pytest.mark.parametrize(
-    ("fields", "param"),
-    [
-        ({"tools": [function("")]}, "tools[0].function.name"),
-        ({"tools": [function("f", [1])]}, "tools[0].function.parameters"),
-        ({"tools": [{"type": "function"}]}, "tools[0].function"),
-        ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
-        ({"tools": [5]}, "tools[0]"),
-        ({"tools": [{"type": "custom", "custom": {"name": 5}}]}, "tools[0].custom.name"),
-        ({"tools": [{"type": "file_search"}]}, "tools[0].type"),
-        ({"tools": [{"type": "bash_20250124", "name": "bash", "cache_control": 5}]}, "tools[0].cache_control"),
-        ({"functions": [{"name": ""}]}, "functions[0].name"),
-        ({"functions": [{"name": "f", "parameters": "x"}]}, "functions[0].parameters"),
-        ({"functions": [{"name": "f"}], "function_call": "g"}, "function_call"),
-        ({"functions": [{"name": "f"}], "function_call": {"name": "g"}}, "function_call"),
-        ({"tools": [function("f")], "tool_choice": "always"}, "tool_choice"),
-        ({"tools": [function("f")], "tool_choice": {"type": "function"}}, "tool_choice"),
-        (
-            {
-                "tools": [function("f")],
-                "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "x", "tools": []}},
-            },
-            "tool_choice.allowed_tools.mode",
-        ),
-    ],
-)
-def test_what_is_no_tool_is_refused_with_its_place(fields: dict[str, Any], param: str):
-    with pytest.raises(InvalidRequest) as refusal:
-        translated(fields)
-    assert refusal.value.param == param
+def test_a_tool_of_anthropics_own_keeps_its_bytes():
+    made = draft()
+    tools = ToolSet(made)
+    raw = Raw(b'{"type":"bash_20250124",  "name":"bash"}')
+    tools.add_native(raw, "bash", param="tools[0]")
+    tools.finish()
+    assert made.body.tools == [raw]
+    assert made.server_tools
 
 
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [
-        ({"type": "auto"}, {"type": "auto"}),
-        ({"type": "required"}, {"type": "any"}),
-        ({"type": "none"}, {"type": "none"}),
-        ({"function": {"name": "f"}, "type": "function"}, {"type": "tool", "name": "f"}),
+        (None, None),
+        (ToolChoiceWish("auto"), {"type": "auto"}),
+        (ToolChoiceWish("none"), {"type": "none"}),
+        (ToolChoiceWish("required"), {"type": "any"}),
+        (ToolChoiceWish("named", name="g"), {"type": "tool", "name": "g"}),
     ],
 )
-def test_a_choice_may_be_an_object(choice: Any, expected: Any):
-    assert sent({"tools": [function("f")], "tool_choice": choice})["tool_choice"] == expected
+def test_a_choice_is_upstreams_own(choice: ToolChoiceWish | None, expected: Any):
+    assert as_json(finished(choice).body.tool_choice) == expected
 
 
-@pytest.mark.parametrize(("choice", "expected"), [("auto", {"type": "auto"}), ("none", {"type": "none"}), (None, None)])
-def test_the_older_choice_never_allows_parallel_calls(choice: Any, expected: Any):
-    body = sent({"functions": [{"name": "f"}], "function_call": choice})
-    wanted = expected or {"type": "auto"}
-    assert body["tool_choice"] == (wanted if choice == "none" else {**wanted, "disable_parallel_tool_use": True})
+def test_only_allowed_tools_are_sent():
+    made = finished(ToolChoiceWish("required", allowed=("g",)))
+    assert [tool["name"] for tool in as_json(made.body.tools)] == ["g"]
+    assert as_json(made.body.tool_choice) == {"type": "any"}
 
 
-def test_a_tool_may_lack_its_type_and_its_description():
-    tool = {"function": {"name": "f", "description": ""}}
-    with pytest.raises(InvalidRequest):  # the SDK always sends it, and without it a typo would pass
-        translated({"tools": [tool]})
+def test_a_model_that_cannot_be_forced_is_asked():
+    made = finished(ToolChoiceWish("named", "tool_choice", name="g"), model="claude-opus-5-5")
+    assert [tool["name"] for tool in as_json(made.body.tools)] == ["g"]
+    assert as_json(made.body.system) == [{"type": "text", "text": "Call the tool g now."}]
+    assert [param for param, _ in warnings(made)] == ["tool_choice"]
 
 
-def test_an_older_call_that_is_forced_is_asked_for_where_the_model_cannot_be_forced():
-    fields = {"model": "claude-opus-5-5", "functions": [{"name": "f"}, {"name": "g"}], "function_call": {"name": "g"}}
-    body = sent(fields)
-    assert [tool["name"] for tool in body["tools"]] == ["g"]
-    assert body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
-    assert translated(fields).warnings == ("function_call",)
+def test_a_name_that_no_tool_has_is_refused_under_the_choices_path():
+    with pytest.raises(InvalidRequest) as refusal:
+        finished(ToolChoiceWish("named", "function_call", name="h"))
+    assert refusal.value.param == "function_call"
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (None, {"type": "auto", "disable_parallel_tool_use": True}),
+        (ToolChoiceWish("required"), {"type": "any", "disable_parallel_tool_use": True}),
+        (ToolChoiceWish("none"), {"type": "none"}),
+    ],
+)
+def test_one_call_at_a_time_is_part_of_the_choice(choice: ToolChoiceWish | None, expected: Any):
+    assert as_json(finished(choice, parallel=False).body.tool_choice) == expected
+
+
+def test_a_forced_choice_without_tools_is_left_out_with_a_warning():
+    made = draft()
+    ToolSet(made).finish(ToolChoiceWish("required", "tool_choice"))
+    assert made.body.tool_choice is None
+    assert [param for param, _ in warnings(made)] == ["tool_choice"]
+
+
+def test_a_history_with_tools_gets_a_placeholder_that_cannot_be_called():
+    made = draft()
+    made.body.messages = [anthropic.Message("user", [anthropic.ToolResultBlock("a")])]
+    ToolSet(made).finish()
+    assert as_json(made.body.tool_choice) == {"type": "none"}
+    assert [tool["name"] for tool in as_json(made.body.tools)] == ["former_tools"]
+
+
+def test_of_two_tools_with_one_name_the_last_is_sent():
+    made = draft()
+    tools = ToolSet(made)
+    for description in ("first", "last"):
+        tools.add_function("f", CLOSED, description=description, param="tools[0]")
+    tools.finish()
+    assert [tool["description"] for tool in as_json(made.body.tools)] == ["last"]
+    assert [param for param, _ in warnings(made)] == ["tools"]
+
+
+def test_the_number_of_strict_tools_is_bounded():
+    made = draft()
+    tools = ToolSet(made)
+    for number in range(MAX_STRICT_TOOLS + 1):
+        tools.add_function(f"f{number}", CLOSED, strict=True, param=f"tools[{number}]")
+    tools.finish()
+    assert [tool.get("strict") for tool in as_json(made.body.tools)] == [True] * MAX_STRICT_TOOLS + [None]
+
+
+def test_a_web_search_gives_way_to_a_tool_of_its_name():
+    made = draft()
+    tools = ToolSet(made)
+    tools.add_function("web_search", CLOSED, param="tools[0]")
+    tools.add_web_search(Raw(b"{}"), param="web_search_options")
+    tools.finish()
+    assert len(made.body.tools or ()) == 1
+    assert [param for param, _ in warnings(made)] == ["web_search_options"]
