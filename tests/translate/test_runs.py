@@ -7,12 +7,9 @@ import pytest
 from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.stream import StreamTranslator
 from claude_proxy.translate.runs import RunKind, ends_with_newline, expected, find_run
+from tests.support.events import event
 
 TEXTS = (" tok", "é\n", 'a"b\\', "\\n\n", "𝄞", "", "x", "\u2028", "tab\t", "\x00")
-
-
-def event(type_: str, **fields: object) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (type_.encode(), msgspec.json.encode({"type": type_, **fields}))
 
 
 def delta(kind: str, field: str, text: str) -> bytes:
