@@ -10,14 +10,15 @@ from aiohttp import web
 from msgspec import Struct
 
 from claude_proxy.dialects.chat.context import ChatTranslation
-from claude_proxy.dialects.chat.fold import CompletionFold, completion, completion_usage
+from claude_proxy.dialects.chat.fold import CompletionFold, completion
 from claude_proxy.dialects.chat.request import to_messages_request
 from claude_proxy.dialects.chat.stream import StreamTranslator
+from claude_proxy.dialects.chat.usage import completion_usage
 from claude_proxy.errors import ProxyError
 from claude_proxy.server.exchange import BODY, EXCHANGE, STATE, Exchange, State
 from claude_proxy.server.replies import header_safe
 from claude_proxy.server.stream import EventStream, open_stream
-from claude_proxy.translate.blocks import continued
+from claude_proxy.translate.block_collector import append_assistant_message
 from claude_proxy.translate.failure import openai_headers, refused_thinking, upstream_failure
 from claude_proxy.translate.models import SHIPPED, Model, resolve
 from claude_proxy.transport.sink import Sink, Wait
@@ -177,14 +178,10 @@ async def _read(ask: _Ask, upstream: _Upstream, answer: StreamTranslator | Compl
         await upstream.reply.feed(sink)
         if not reader.paused or reader.collector is None:
             break
-        body = continued(body, reader.collector.blocks())
+        body = append_assistant_message(body, reader.collector.blocks())
         answer.resume()
         upstream.reply.close()
         upstream.reply = await ask.sent(body)
-    if reader.skipped:
-        log.warning(
-            "%s: events from upstream that could not be read, and were skipped: %d", ask.exchange.id, reader.skipped
-        )
     answer.close()
     if reader.cut:
         upstream.reply.close()

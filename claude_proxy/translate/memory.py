@@ -1,9 +1,9 @@
-"""Signed thinking across tool turns, for clients that know nothing of it.
+"""Memory of signed thinking across tool turns, for clients that cannot send it back.
 
-Upstream wants the thinking of a tool turn back, unchanged; a plain OpenAI client keeps only text and calls. So
-the blocks such a client cannot keep are remembered here, by the ids of the turn's calls, and put back when the
-turn returns: only for the same model, the same calls, and, where a model binds thinking to its prefix, behind the
-same prefix. Leaving them out is always allowed, so every doubt means: leave out.
+Upstream wants the thinking of a tool turn back unchanged, but a plain OpenAI client keeps only text and calls. The
+blocks such a client cannot keep are remembered here under the ids of the turn's calls, and are put back when the turn
+returns: only for the same model, the same calls, and, where a model binds thinking to its prefix, behind the same
+prefix. Leaving them out is always allowed, so in doubt they are left out.
 """
 
 import hashlib
@@ -23,28 +23,28 @@ MAX_BYTES = 16 * 1024 * 1024
 _BREAKPOINT = re.compile(rb',"cache_control":\{"type":"ephemeral"(?:,"ttl":"[^"]*")?\}')
 
 
-class TextRun:
+class TextMarker:
     """Stands for the turn's text, which the client keeps itself."""
 
 
-TEXT = TextRun()
+TEXT = TextMarker()
 
-Part = TextRun | str | ThinkingBlock | RedactedThinkingBlock | Raw  # str: the id of a call
+Part = TextMarker | str | ThinkingBlock | RedactedThinkingBlock | Raw  # str: the id of a call
 
 
 @dataclass(frozen=True)
-class Turn:
+class RememberedTurn:
     """An assistant's turn with calls, as it has to go back: `parts` in order."""
 
     model: str
     prefix: bytes
     parts: tuple[Part, ...]
     calls: tuple[str, ...]
-    said: int = 0  # characters of the text, for a turn whose text is among its parts
+    text_length: int = 0  # in characters, for a turn whose text is among its parts
 
     @property
     def size(self) -> int:
-        return sum(len(msgspec.json.encode(part)) for part in self.parts if not isinstance(part, TextRun | str))
+        return sum(len(msgspec.json.encode(part)) for part in self.parts if not isinstance(part, TextMarker | str))
 
 
 class _Typed(msgspec.Struct):
@@ -62,10 +62,10 @@ def is_thinking(block: Block) -> bool:
 
 
 class ThinkingMemory:
-    """The turns of the last while, bounded in number and bytes; the least recently used one goes first."""
+    """An LRU cache of turns, bounded in number and in bytes."""
 
     def __init__(self, *, max_turns: int = MAX_TURNS, max_bytes: int = MAX_BYTES) -> None:
-        self._turns: OrderedDict[str, Turn] = OrderedDict()  # by the id of the turn's first call
+        self._turns: OrderedDict[str, RememberedTurn] = OrderedDict()  # by the id of the turn's first call
         self._bytes = 0
         self._max_turns = max_turns
         self._max_bytes = max_bytes
@@ -73,7 +73,7 @@ class ThinkingMemory:
     def __len__(self) -> int:
         return len(self._turns)
 
-    def remember(self, turn: Turn) -> None:
+    def remember(self, turn: RememberedTurn) -> None:
         if not turn.calls or turn.size > self._max_bytes:
             return
         self._forget(turn.calls[0])
@@ -86,7 +86,7 @@ class ThinkingMemory:
         if (turn := self._turns.pop(call, None)) is not None:
             self._bytes -= turn.size
 
-    def recall(self, call: str) -> Turn | None:
+    def recall(self, call: str) -> RememberedTurn | None:
         """The turn whose first call is `call`."""
         if (turn := self._turns.get(call)) is not None:
             self._turns.move_to_end(call)
@@ -113,24 +113,24 @@ def restore(body: anthropic.MessagesRequest, memory: ThinkingMemory, *, binds: b
     return restored
 
 
-def _known(message: anthropic.Message, memory: ThinkingMemory) -> Turn | None:
+def _known(message: anthropic.Message, memory: ThinkingMemory) -> RememberedTurn | None:
     calls = [block.id for block in message.content if isinstance(block, ToolUseBlock)]
     thinks = any(is_thinking(block) for block in message.content)
     turn = memory.recall(calls[0]) if calls and not thinks else None
     return turn if turn is not None and turn.calls == tuple(calls) else None
 
 
-def _rebuilt(blocks: list[Block], turn: Turn) -> list[Block] | None:
+def _rebuilt(blocks: list[Block], turn: RememberedTurn) -> list[Block] | None:
     calls = {block.id: block for block in blocks if isinstance(block, ToolUseBlock)}
     texts = [block for block in blocks if isinstance(block, TextBlock)]
     if all(isinstance(part, Raw) for part in turn.parts):
-        # More text than the turn had: the client merged it with another, whose text would be lost.
-        whole = sum(len(block.text) for block in texts) <= turn.said
+        # More text than the turn had means that the client merged it with another turn, whose text would be lost.
+        whole = sum(len(block.text) for block in texts) <= turn.text_length
         return list[Block](part for part in turn.parts if isinstance(part, Raw)) if whole else None
     rebuilt: list[Block] = []
     for part in turn.parts:
         match part:
-            case TextRun():
+            case TextMarker():
                 rebuilt += texts
                 texts = []
             case str():

@@ -193,6 +193,7 @@ class StartedMessage(Struct):
     id: str = ""
     model: str = ""
     usage: Usage | None = None
+    content: list[Raw] = []  # blocks that stand in the start itself, whole: a resumed programmatic tool call
 
 
 class ContentBlock(Struct):
@@ -204,6 +205,8 @@ class ContentBlock(Struct):
     signature: str = ""
     data: str = ""
     input: Raw | UnsetType = UNSET
+    content: Raw | UnsetType = UNSET  # of a server tool's result
+    tool_use_id: str = ""  # the call that a server tool's result answers
 
 
 class Citation(Struct):
@@ -317,6 +320,51 @@ class ModelPage(Struct):
     last_id: str | None = None
 
 
-read_event = msgspec.json.Decoder(Event).decode
+class _TypeOnly(Struct):
+    type: str = ""
+
+
+class _EventTypes(Struct):
+    """The parts of an event that say whether its shape is known here."""
+
+    type: str = ""
+    index: Raw = Raw(b"0")
+    delta: _TypeOnly | None = None
+    content_block: _TypeOnly | None = None
+
+
+_EVENT_TYPES = frozenset(
+    {
+        *("message_start", "message_delta", "message_stop", "error"),
+        *("content_block_start", "content_block_delta", "content_block_stop"),
+    }
+)
+_BLOCK_TYPES = frozenset({"text", "thinking", "redacted_thinking", "tool_use", "server_tool_use"})
+_DELTA_TYPES = frozenset({"text_delta", "input_json_delta", "thinking_delta", "signature_delta", "citations_delta"})
+_decode_event = msgspec.json.Decoder(Event).decode
+_decode_event_types = msgspec.json.Decoder(_EventTypes).decode
+_decode_index = msgspec.json.Decoder(int).decode
+
+
+def read_event(data: bytes) -> Event | None:
+    """The event in `data`; None where it is of a type that is unknown here, which Anthropic asks clients to ignore.
+
+    Raises msgspec.MsgspecError, UnicodeDecodeError or RecursionError for an event of a known type that cannot be read.
+    """
+    try:
+        return _decode_event(data)
+    except msgspec.ValidationError:
+        types = _decode_event_types(data)
+        if types.type not in _EVENT_TYPES:
+            return None
+        if types.type == "content_block_delta" and types.delta and types.delta.type not in _DELTA_TYPES:
+            return None
+        if types.type == "content_block_start" and (block := types.content_block) and block.type not in _BLOCK_TYPES:
+            # Only its type is of use, but the block must be known to be open.
+            return Event(types.type, _decode_index(types.index), content_block=ContentBlock(block.type))
+        raise
+
+
+read_content_block = msgspec.json.Decoder(ContentBlock).decode
 read_error = msgspec.json.Decoder(ErrorBody).decode
 read_models = msgspec.json.Decoder(ModelPage).decode

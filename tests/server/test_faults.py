@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from tests.server.conftest import Serve, Served
-from tests.support.events import event
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, Play, answer, chunk
 
 ASK: dict[str, Any] = {"model": "claude-sonnet-5", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def event(type_: str, **fields: object) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (type_.encode(), json.dumps({"type": type_, **fields}).encode())
 
 
 START = event("message_start", message={"id": "msg_1", "model": "claude-sonnet-5", "usage": {"input_tokens": 1}})

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from claude_proxy.dialects.chat.fold import CompletionFold
-from claude_proxy.translate.memory import TEXT, ThinkingMemory, Turn, is_thinking
+from claude_proxy.translate.memory import TEXT, RememberedTurn, ThinkingMemory, is_thinking
 from claude_proxy.wire.anthropic import RedactedThinkingBlock, ThinkingBlock
 from tests.dialects.chat.case import sent, translated
 
@@ -196,7 +196,7 @@ def test_an_answer_without_calls_or_without_thinking_is_not_remembered(memory: T
     for blocks in ([THINKING, text("So.")], [text("I look."), use()]):
         remembering(memory, ASKED, *blocks)
     assert memory.recall("toolu_1") is None
-    memory.remember(Turn("m", b"", (TEXT,), ()))
+    memory.remember(RememberedTurn("m", b"", (TEXT,), ()))
     assert memory.recall("") is None
 
 
@@ -212,20 +212,20 @@ def test_the_retry_without_thinking_leaves_everybodys_out(memory: ThinkingMemory
 def test_the_memory_is_bounded_by_turns_and_the_least_used_goes_first():
     memory = ThinkingMemory(max_turns=2)
     for call in "abc":
-        memory.remember(Turn("m", b"", (ThinkingBlock("t", "s"), call), (call,)))
+        memory.remember(RememberedTurn("m", b"", (ThinkingBlock("t", "s"), call), (call,)))
         memory.recall("a")
     assert [memory.recall(call) is not None for call in "abc"] == [True, False, True]
 
 
 def test_the_memory_is_bounded_by_bytes():
-    turn = Turn("m", b"", (RedactedThinkingBlock("x" * 500), "a"), ("a",))
+    turn = RememberedTurn("m", b"", (RedactedThinkingBlock("x" * 500), "a"), ("a",))
     memory = ThinkingMemory(max_bytes=2 * turn.size - 1)
     memory.remember(turn)
     memory.remember(turn)
     assert memory.recall("a") == turn
-    memory.remember(Turn("m", b"", (RedactedThinkingBlock("x" * 500), "b"), ("b",)))
+    memory.remember(RememberedTurn("m", b"", (RedactedThinkingBlock("x" * 500), "b"), ("b",)))
     assert memory.recall("a") is None
-    memory.remember(Turn("m", b"", (RedactedThinkingBlock("x" * 2000), "c"), ("c",)))
+    memory.remember(RememberedTurn("m", b"", (RedactedThinkingBlock("x" * 2000), "c"), ("c",)))
     assert memory.recall("c") is None
     assert memory.recall("b") is not None
 

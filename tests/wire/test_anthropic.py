@@ -135,6 +135,7 @@ def test_an_event_is_read_and_what_is_new_in_it_is_ignored(event, of, expected):
 def test_a_delta_keeps_its_text(text: str):
     event = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
     read = wire.read_event(json.dumps(event, ensure_ascii=False).encode())
+    assert read is not None
     assert read.delta is not None
     assert read.delta.text == text
 

@@ -1,21 +1,12 @@
-"""An answer as one OpenAI completion: the same reading of the same events as the stream, folded."""
+"""A reply as one completion: the same reading of the same events as the stream, folded."""
 
 import msgspec
 from msgspec import UNSET
 
 from claude_proxy.dialects.chat.context import ChatReplyContext
-from claude_proxy.dialects.chat.pieces import (
-    CallInput,
-    CallStarted,
-    Cited,
-    Finished,
-    Piece,
-    Reasoning,
-    Run,
-    Started,
-    Text,
-)
-from claude_proxy.dialects.chat.reading import ReplyReader
+from claude_proxy.dialects.chat.reply import ChatReply
+from claude_proxy.dialects.chat.usage import completion_usage, reply_usage, service_tier
+from claude_proxy.translate.reply import Block, DeltaBatch
 from claude_proxy.wire.anthropic import Usage, summed
 from claude_proxy.wire.chat_reply import (
     Annotation,
@@ -25,130 +16,113 @@ from claude_proxy.wire.chat_reply import (
     AnsweredMessage,
     ChatCompletion,
     Choice,
-    CompletionTokensDetails,
-    CompletionUsage,
-    PromptTokensDetails,
 )
-
-_TIERS = {"standard": "default", "priority": "priority", "batch": "default"}
-
-
-def completion_usage(usage: Usage) -> CompletionUsage:
-    """Upstream's counters as OpenAI's: the prompt counts what was read from and written to the cache, once."""
-    read = usage.cache_read_input_tokens or 0
-    written = usage.cache_creation_input_tokens or 0
-    prompt = (usage.input_tokens or 0) + read + written
-    output = usage.output_tokens or 0
-    details = usage.output_tokens_details
-    return CompletionUsage(
-        prompt_tokens=prompt,
-        completion_tokens=output,
-        total_tokens=prompt + output,
-        prompt_tokens_details=PromptTokensDetails(cached_tokens=read, cache_write_tokens=written, audio_tokens=0),
-        completion_tokens_details=CompletionTokensDetails(
-            reasoning_tokens=(details.thinking_tokens or 0) if details else 0,
-            audio_tokens=0,
-            accepted_prediction_tokens=0,
-            rejected_prediction_tokens=0,
-        ),
-    )
-
-
-def service_tier(reader: ReplyReader) -> str | None:
-    """The tier that served the answer, in OpenAI's word; None where upstream has not said it."""
-    if reader.usage is not None and reader.usage.speed == "fast":
-        return "fast"
-    return _TIERS.get(reader.service_tier or "")
 
 
 class CompletionFold:
     """Gathers one upstream stream into one choice. `feed` as in StreamTranslator; `close` raises as there."""
 
     def __init__(self, context: ChatReplyContext, *, index: int = 0) -> None:
-        self.reader = ReplyReader(context)
-        self.usage: Usage | None = None
+        self._output = _Message()
+        self.reader = ChatReply(context, self._output).reader
         self._context = context
         self._index = index
-        self._id = ""
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._calls: list[CallStarted] = []
-        self._inputs: list[list[str]] = []
-        self._annotations: list[Annotation] = []
-        self._end = Finished("stop", None, None)
 
     @property
     def over(self) -> bool:
-        """Nothing more is to be read: the answer is whole, or it failed."""
+        """Nothing more is to be read: the reply is whole, or it failed."""
         return self.reader.over
 
+    @property
+    def usage(self) -> Usage | None:
+        return reply_usage(self.reader)
+
+    @property
+    def id(self) -> str:
+        return "chatcmpl-" + self.reader.message.id.removeprefix("msg_")
+
     def feed(self, data: bytes) -> None:
-        for piece in self.reader.feed(data):
-            self._add(piece)
+        self.reader.feed(data)
 
     def resume(self) -> None:
         self.reader.resume()
 
     def close(self) -> None:
-        """Upstream has ended. Raises ProxyError if the answer is not whole."""
+        """Upstream has ended. Raises ProxyError if the reply is not whole."""
         self.reader.close()
 
-    def _add(self, piece: Piece) -> None:
-        match piece:
-            case Run(kind="text"):
-                self._text.append(piece.text())
-            case Run(kind="thinking"):
-                self._reasoning.append(piece.text())
-            case Run(call=call):
-                self._inputs[call].append(piece.text())
-            case Text(text):
-                self._text.append(text)
-            case Reasoning(text):
-                self._reasoning.append(text)
-            case CallInput(index, text):
-                self._inputs[index].append(text)
-            case CallStarted():
-                self._calls.append(piece)
-                self._inputs.append([])
-            case Cited(annotations):
-                self._annotations += annotations
-            case Started(id_):
-                self._id = id_
-            case Finished():
-                self._end = piece
-                self.usage = piece.usage
-
-    @property
-    def id(self) -> str:
-        return self._id
-
     def choice(self) -> Choice:
-        """The folded answer; only meaningful after `close`."""
-        reason = self._end.reason
+        """The folded reply; only meaningful after `close`."""
+        output = self._output
+        reason = output.finish_reason
         message = AnsweredMessage(
             role="assistant",
-            content="".join(self._text) if self._text or not self._calls else None,
-            refusal=self._end.refusal,
-            annotations=self._annotations,
-            reasoning_content="".join(self._reasoning) or UNSET,
+            content="".join(output.texts) if output.texts or not output.calls else None,
+            refusal=output.refusal,
+            annotations=output.annotations,
+            reasoning_content="".join(output.reasoning_texts) or UNSET,
         )
-        if self._calls and self._context.legacy_functions:
-            message.function_call = AnsweredFunction(self._calls[0].name, "".join(self._inputs[0]))
+        if output.calls and self._context.legacy_functions:
+            message.function_call = AnsweredFunction(output.calls[0].name, "".join(output.inputs[0]))
             reason = "function_call" if reason == "tool_calls" else reason
-        elif self._calls:
-            message.tool_calls = [_call(*pair) for pair in zip(self._calls, self._inputs, strict=True)]
+        elif output.calls:
+            message.tool_calls = [_call(*pair) for pair in zip(output.calls, output.inputs, strict=True)]
         return Choice(index=self._index, message=message, finish_reason=reason, logprobs=None)
 
 
-def _call(call: CallStarted, parts: list[str]) -> AnsweredCall:
+class _Message:
+    """The ChatOutput that keeps everything."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.reasoning_texts: list[str] = []
+        self.calls: list[Block] = []
+        self.inputs: list[list[str]] = []  # of the calls
+        self.annotations: list[Annotation] = []
+        self.finish_reason = "stop"
+        self.refusal: str | None = None
+
+    def started(self, message_id: str) -> None:
+        pass
+
+    def text(self, text: str) -> None:
+        self.texts.append(text)
+
+    def reasoning(self, text: str) -> None:
+        self.reasoning_texts.append(text)
+
+    def batch(self, number: int, batch: DeltaBatch) -> None:
+        match batch.kind:
+            case "text":
+                self.texts.append(batch.text())
+            case "thinking":
+                self.reasoning_texts.append(batch.text())
+            case "input_json":
+                self.inputs[number].append(batch.text())
+
+    def call_started(self, number: int, block: Block) -> None:
+        self.calls.append(block)
+        self.inputs.append([])
+
+    def call_input(self, number: int, block: Block, text: str) -> None:
+        self.inputs[number].append(text)
+
+    def citations(self, annotations: list[Annotation]) -> None:
+        self.annotations += annotations
+
+    def finished(self, reason: str, refusal: str | None) -> None:
+        self.finish_reason, self.refusal = reason, refusal
+
+
+def _call(block: Block, parts: list[str]) -> AnsweredCall:
     text = "".join(parts)
-    if call.custom:
-        return AnsweredCall(call.id, "custom", custom=AnsweredCustom(call.name, text))
-    return AnsweredCall(call.id, "function", function=AnsweredFunction(call.name, text))
+    if block.custom_input is not None:
+        return AnsweredCall(block.id, "custom", custom=AnsweredCustom(block.name, text))
+    return AnsweredCall(block.id, "function", function=AnsweredFunction(block.name, text))
 
 
 def completion(folds: list[CompletionFold], context: ChatReplyContext, *, created: int) -> bytes:
-    """The body of the answer: one choice for each fold, usage summed, absent where one of them lacks it."""
+    """The body of the reply: one choice for each fold; usage is summed, and absent where one of them lacks it."""
     usages = [fold.usage for fold in folds if fold.usage is not None]
     usage = summed(usages) if len(usages) == len(folds) else None
     body = ChatCompletion(

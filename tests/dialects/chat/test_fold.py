@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 
 from claude_proxy.dialects.chat.context import ChatReplyContext
-from claude_proxy.dialects.chat.fold import CompletionFold, completion, completion_usage
+from claude_proxy.dialects.chat.fold import CompletionFold, completion
 from claude_proxy.errors import UpstreamDisconnected
-from claude_proxy.wire.anthropic import OutputTokensDetails, Usage
 from tests.dialects.chat.case import WHOLE_ANSWERS, Case
+from tests.support.messages_stream import event
 
 
 def answered(name: str, **context: Any) -> CompletionFold:
@@ -15,21 +15,6 @@ def answered(name: str, **context: Any) -> CompletionFold:
     fold.feed(Case(name).read("upstream.sse"))
     fold.close()
     return fold
-
-
-def test_the_prompt_counts_each_token_once():
-    usage = completion_usage(Usage(5, 100, 2000, 42, OutputTokensDetails(30)))
-    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (2105, 42, 2147)
-    assert (usage.prompt_tokens_details.cached_tokens, usage.prompt_tokens_details.cache_write_tokens) == (2000, 100)
-    assert usage.completion_tokens_details.reasoning_tokens == 30
-
-
-def test_counters_nobody_said_are_zero():
-    assert completion_usage(Usage()).total_tokens == 0
-    assert (
-        completion_usage(Usage(output_tokens_details=OutputTokensDetails())).completion_tokens_details.reasoning_tokens
-        == 0
-    )
 
 
 def test_several_folds_are_choices_of_one_completion():
@@ -40,7 +25,9 @@ def test_several_folds_are_choices_of_one_completion():
 
 
 def test_usage_is_left_out_where_a_part_of_it_is_not_known():
-    folds = [answered("text"), answered("stop_blank", stops=("\n\n",))]
+    untold = CompletionFold(ChatReplyContext(model="m"))
+    untold.feed(event("message_start", message={"id": "msg_1"}) + event("message_stop"))
+    folds = [answered("text"), untold]
     assert "usage" not in json.loads(completion(folds, ChatReplyContext(model="m"), created=7))
 
 

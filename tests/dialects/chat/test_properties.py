@@ -22,7 +22,6 @@ from claude_proxy.wire.anthropic import VERSION
 from claude_proxy.wire.chat_request import read_chat_request
 from claude_proxy.wire.sse import DONE
 from tests.dialects.chat.chunks import folded, without_custom
-from tests.support.events import event
 from tests.support.judge import assert_valid_chunk, assert_valid_completion, assert_valid_upstream
 
 bounded = settings(
@@ -280,6 +279,13 @@ def _translated(request: dict[str, Any], options: Options) -> Translation | Inva
 
 
 # ----------------------------------------------------------------------------------------------------- a stream
+
+
+def event(type_: str, **fields: Any) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (
+        type_.encode(),
+        json.dumps({"type": type_, **fields}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
+    )
 
 
 SAID = st.text('ab .\n"\\{}[]é😀', max_size=6)

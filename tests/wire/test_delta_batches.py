@@ -6,8 +6,8 @@ import pytest
 
 from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.stream import StreamTranslator
-from claude_proxy.translate.runs import RunKind, ends_with_newline, expected, find_run
-from tests.support.events import event
+from claude_proxy.wire.delta_batches import DeltaKind, delta_pattern, match_run
+from tests.support.messages_stream import event
 
 TEXTS = (" tok", "é\n", 'a"b\\', "\\n\n", "𝄞", "", "x", "\u2028", "tab\t", "\x00")
 
@@ -22,44 +22,44 @@ STOPPED = (
     + event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 9})
     + event("message_stop")
 )
-KINDS: dict[RunKind, tuple[str, dict[str, object]]] = {
+KINDS: dict[DeltaKind, tuple[str, dict[str, object]]] = {
     "text": ("text", {"type": "text", "text": ""}),
     "input_json": ("partial_json", {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}),
     "thinking": ("thinking", {"type": "thinking", "thinking": "", "signature": ""}),
 }
 
 
-def stream(kind: RunKind, texts: Iterable[str]) -> bytes:
+def stream(kind: DeltaKind, texts: Iterable[str]) -> bytes:
     field, block = KINDS[kind]
     begun = STARTED + event("content_block_start", index=0, content_block=block)
     return begun + b"".join(delta(kind, field, text) for text in texts) + STOPPED
 
 
-def translated(reads: Iterable[bytes], *, short_way: bool = True) -> tuple[bytes, StreamTranslator]:
+def translated(reads: Iterable[bytes], *, batches: bool = True) -> tuple[bytes, StreamTranslator]:
+    """The frames for what is read, up to a failure, and what made them."""
     translator = StreamTranslator(ChatReplyContext(model="m"), created=1)
-    if not short_way:
-        translator.reader.open_run = lambda: None  # type: ignore[method-assign]
+    if not batches:
+        translator.reader.batch_pattern = lambda: None  # type: ignore[method-assign]
     frames = b"".join(translator.feed(data) for data in reads)
-    translator.close()
     return frames, translator
 
 
 def cut(data: bytes, size: int) -> list[bytes]:
-    return [data[place : place + size] for place in range(0, len(data), size)]
+    return [data[pos : pos + size] for pos in range(0, len(data), size)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [1, 7, 110, 2048, 1 << 20])
-def test_the_short_way_gives_what_the_plain_way_gives(kind: RunKind, size: int):
+def test_the_batches_gives_what_the_plain_way_gives(kind: DeltaKind, size: int):
     texts = random.Random(size).choices(TEXTS, k=400)
     data = stream(kind, texts)
-    plain, oracle = translated([data], short_way=False)
-    short, translator = translated(cut(data, size))
+    plain, _ = translated([data], batches=False)
+    short, _ = translated(cut(data, size))
     assert short == plain
-    assert translator.reader._ends_with_newline == oracle.reader._ends_with_newline
+    assert short.endswith(b"}\n\n")
 
 
-def test_thinking_that_took_the_short_way_is_remembered_whole():
+def test_thinking_that_took_the_batches_is_remembered_whole():
     begun = STARTED + event("content_block_start", index=0, content_block=KINDS["thinking"][1])
     thinking = b"".join(delta("thinking", "thinking", text) for text in ("one ", "two\n", "thrée"))
     signed = event("content_block_delta", index=0, delta={"type": "signature_delta", "signature": "s"})
@@ -73,7 +73,7 @@ def test_thinking_that_took_the_short_way_is_remembered_whole():
 def test_a_padded_event_is_part_of_a_run():
     one = delta("text", "text", "hello")
     padded = one.replace(b'"}}\n', b'"}   }  \n')
-    found = find_run(one + padded, 0, expected("text", 0))
+    found = match_run(one + padded, 0, delta_pattern("text", 0))
     assert found == ([b'"hello"', b'"hello"'], len(one + padded))
 
 
@@ -91,8 +91,8 @@ def test_a_padded_event_is_part_of_a_run():
         lambda data: data[:-1],
     ],
 )
-def test_whatever_differs_is_no_run(change: Callable[[bytes], bytes]):
-    assert find_run(change(delta("text", "text", "hello")), 0, expected("text", 0)) is None
+def test_an_event_that_differs_is_no_run(change: Callable[[bytes], bytes]):
+    assert match_run(change(delta("text", "text", "hello")), 0, delta_pattern("text", 0)) is None
 
 
 ODD = (
@@ -118,14 +118,11 @@ ODD = (
 
 @pytest.mark.parametrize("seed", range(60))
 def test_between_the_events_of_a_run_may_lie_anything(seed: int):
-    dice = random.Random(seed)
-    parts = [delta("text", "text", text) for text in dice.choices(TEXTS, k=dice.randrange(2, 12))]
-    for _ in range(dice.randrange(1, 4)):
-        parts.insert(dice.randrange(len(parts) + 1), dice.choice(ODD))
+    generator = random.Random(seed)
+    parts = [delta("text", "text", text) for text in generator.choices(TEXTS, k=generator.randrange(2, 12))]
+    for _ in range(generator.randrange(1, 4)):
+        parts.insert(generator.randrange(len(parts) + 1), generator.choice(ODD))
     data = stream("text", ()).removesuffix(STOPPED) + b"".join(parts) + b"\n\n" + STOPPED
-    assert translated([data])[0] == translated([data], short_way=False)[0]
-
-
-@pytest.mark.parametrize("text", ["", "a", "\n", "a\n", "\\n", "a\\n", "\\\n", "\\\\n", "n"])
-def test_the_end_of_a_json_string_is_read_as_its_text_ends(text: str):
-    assert ends_with_newline(msgspec.json.encode(text)) == text.endswith("\n")
+    batched, plain = translated([data]), translated([data], batches=False)
+    assert batched[0] == plain[0]
+    assert batched[1].reader.status == plain[1].reader.status
