@@ -3,8 +3,18 @@ import random
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from claude_proxy.translate.text_filters import MAX_PREAMBLE, CustomInput, JsonObjectFinder, StopFinder, TextFilter
+from claude_proxy.translate.text_filters import (
+    MAX_HELD,
+    MAX_PREAMBLE,
+    CustomInput,
+    JsonFinder,
+    JsonScanner,
+    StopFinder,
+    TextFilter,
+)
 
 SIZES = (1, 2, 3, 5, 1000)
 
@@ -14,7 +24,7 @@ def passed(make: Callable[[], TextFilter], text: str) -> str:
     found = set()
     for size in SIZES:
         text_filter = make()
-        pieces = [text_filter.feed(text[place : place + size]) for place in range(0, len(text), size)]
+        pieces = [text_filter.feed(text[pos : pos + size]) for pos in range(0, len(text), size)]
         found.add("".join(pieces) + text_filter.close())
     assert len(found) == 1
     return found.pop()
@@ -48,19 +58,122 @@ def test_only_what_may_become_a_stop_is_held_back():
     [
         ('{"a": 1}', '{"a": 1}'),
         ("{}", "{}"),
+        ("[]", "[]"),
+        ("[1, 2.5e3, true]", "[1, 2.5e3, true]"),
+        (' \n[{"a":1},{"a":2}]\n', ' \n[{"a":1},{"a":2}]'),
+        ('```json\n[{"a":1},{"a":2}]\n```', '[{"a":1},{"a":2}]'),
+        ("```\n[1, 2]\n```\nDone.", "[1, 2]"),
+        ('```json {"a": 1}```', '{"a": 1}'),
+        ("```json\n[]\n```", "[]"),
+        ("```json\n42\n```\n", "42"),
+        ('```\n"text"\n```', '"text"'),
         ('Sure:\n```json\n{"a": {"b": ["}", "\\"]"]}}\n```\nBye {"c": 2}', '{"a": {"b": ["}", "\\"]"]}}'),
         ('Use {braces} or { x } like {\n "so": "\\\\"}.', '{\n "so": "\\\\"}'),
-        ('cut: {"a": [1, ', '{"a": [1, '),
-        ("no object, only { here", "no object, only { here"),
-        ("", ""),
+        ('Format is {"x": ...}. Answer:\n{"a":1}', '{"a":1}'),
+        ('Format is {"x": {"y": 1}, ...}. Answer:\n{"a":1}', '{"a":1}'),
+        ('Format is {"x": 1}. Answer:\n{"a":1}', '{"a":1}'),
+        ('The answer is {"a": 1}. Is {"b": 2} better?', '{"a": 1}'),
+        ('Here they are: [{"a":1},{"a":2}]', '[{"a":1},{"a":2}]'),
+        ('See [1] and {}: {"a": 1}', '{"a": 1}'),
+        ('[1] says:\n{"a": 1}', '{"a": 1}'),
+        ("Nothing was found: {}.", "{}"),
+        ("Prime: [2, 3]", "[2, 3]"),
+        ('"a text with {\\"x\\": 1} in it"', '"a text with {\\"x\\": 1} in it"'),
     ],
 )
-def test_the_first_object_passes_and_nothing_else(text: str, expected: str):
-    assert passed(JsonObjectFinder, text) == expected
+def test_the_json_of_an_answer_passes_without_what_stands_around_it(text: str, expected: str):
+    assert passed(JsonFinder, text) == expected
+    json.loads(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no object, only { here",
+        "",
+        "I cannot, see [1] for the reasons.",
+        'cut: {"a": [1, ',
+        '```json\n{"a": [1, ',
+        '{"a": [1, ',
+        ' \n{"a" oops} {"b": 2}',
+        "{'a': 1} is Python",
+        '{"a": 1,}',
+        '{"a": 1 "b": 2} and more',
+        'Here: {"a": 01}, {"a": nul}, {"a": "\\x"}, {"a" 1}, {1: 2}, ["a",, 1], [1, 2}, {"a": "line\nbreak"}',
+        "```json\nnothing\n```",
+    ],
+)
+def test_an_answer_that_would_not_parse_after_all_passes_unchanged(text: str):
+    assert passed(JsonFinder, text) == text
+
+
+@pytest.mark.parametrize("begin", ["", "\n", " "])
+def test_json_that_begins_the_text_is_not_held_back(begin: str):
+    finder = JsonFinder()
+    pieces = [finder.feed(piece) for piece in (begin, '{"a"', ": [1, ", "2", "]} Bye")]
+    assert pieces == ["", begin + '{"a"', ": [1, ", "2", "]}"]
+    assert finder.over
+
+
+def test_behind_other_text_a_bounded_part_of_the_json_is_held_back():
+    finder, value = JsonFinder(), json.dumps({"a": "x" * 3 * MAX_HELD})
+    pieces = [finder.feed(piece) for piece in ("Sure:\n", *value, "\n", "Bye")]
+    assert not any(pieces[: MAX_HELD - 1])
+    assert all(pieces[MAX_HELD + 1 : len(value)])
+    assert "".join(pieces) + finder.close() == value
+
+
+def test_what_was_passed_on_is_never_revised():
+    for text in ('{"a": 1, oops} {"b": 2}', "Sure:\n" + json.dumps({"a": "x" * 2 * MAX_HELD})[:-1] + ' oops} {"b": 2}'):
+        assert passed(JsonFinder, text) == text.removeprefix("Sure:\n")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+PROSE = st.text(alphabet='ab {}[]",:.1\n`\\', max_size=30)
+
+
+@given(value=JSON, before=PROSE, after=PROSE, ascii_=st.booleans(), indent=st.sampled_from([None, 1]), data=st.data())
+def test_what_is_dropped_leaves_json_however_the_text_is_cut(
+    value: object, before: str, after: str, ascii_: bool, indent: int | None, data: st.DataObject
+):
+    text = before + json.dumps(value, ensure_ascii=ascii_, indent=indent) + after
+    whole, finder, found, pos = passed(JsonFinder, text), JsonFinder(), "", 0
+    while pos < len(text):
+        size = data.draw(st.integers(1, 20))
+        found, pos = found + finder.feed(text[pos : pos + size]), pos + size
+    assert found + finder.close() == whole
+    if whole != text:
+        json.loads(whole)
+
+
+@given(
+    value=JSON.filter(lambda value: isinstance(value, list | dict)), fence=st.sampled_from(["", "```\n", "```json\n"])
+)
+def test_any_object_or_array_passes_whole_bare_or_fenced(value: object, fence: str):
+    written = json.dumps(value)
+    assert passed(JsonFinder, fence + written + ("\n```" if fence else "")) == written
+
+
+@given(text=st.text(alphabet='ab{}[]",:.-+0123eEtrufalsn \n\\/\x01', max_size=25))
+def test_the_scanner_takes_what_the_standard_library_parses(text: str):
+    for bracket in ("[", '{"a":'):
+        written = bracket + text
+        scanner = JsonScanner()
+        end = scanner.scan(written, 0, len(written))
+        try:
+            _, length = json.JSONDecoder().raw_decode(written)
+        except ValueError:
+            assert not scanner.done
+        else:
+            assert (scanner.done, end) == (True, length)
 
 
 def test_a_preamble_without_end_is_no_preamble():
-    finder = JsonObjectFinder()
+    finder = JsonFinder()
     long = "x" * MAX_PREAMBLE
     assert finder.feed(long) == ""
     assert finder.feed("y") == long + "y"
@@ -68,8 +181,14 @@ def test_a_preamble_without_end_is_no_preamble():
     assert finder.close() == ""
 
 
+def test_a_value_in_the_middle_of_a_line_is_not_held_back_for_ever():
+    finder = JsonFinder()
+    assert finder.feed('So {"a": 1} ' + "x" * MAX_PREAMBLE) == '{"a": 1}'
+    assert finder.over
+
+
 def test_an_object_that_has_ended_lets_nothing_more_through():
-    finder = JsonObjectFinder()
+    finder = JsonFinder()
     assert finder.feed('{"a": 1} ') == '{"a": 1}'
     assert finder.over
     assert finder.feed("more") == finder.close() == ""

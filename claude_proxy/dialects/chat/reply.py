@@ -7,7 +7,7 @@ from typing import Protocol
 
 from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.translate.reply import Block, DeltaBatch, ReplyHandler, ReplyReader
-from claude_proxy.translate.text_filters import JsonObjectFinder, StopFinder, TextFilter
+from claude_proxy.translate.text_filters import JsonFinder, StopFinder, TextFilter
 from claude_proxy.wire.anthropic import Citation
 from claude_proxy.wire.chat_reply import Annotation, URLCitation
 from claude_proxy.wire.delta_batches import DeltaKind
@@ -61,7 +61,7 @@ class ChatReply(ReplyHandler):
         self._output = output
         self._filters: list[TextFilter] = []
         if context.json_mode:
-            self._filters.append(JsonObjectFinder())
+            self._filters.append(JsonFinder())
         self._stop_finder = StopFinder(context.stops) if context.stops else None
         if self._stop_finder is not None:
             self._filters.append(self._stop_finder)
