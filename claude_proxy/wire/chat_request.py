@@ -4,10 +4,12 @@ Shapes follow `openai.types.chat` of the SDK 3.54, and the extensions that clien
 `null` equals absence everywhere. What only travels through us (schemas, tool arguments) stays `msgspec.Raw`.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 from msgspec import Raw, Struct
 
-from claude_proxy.wire.decoding import NULL, check_utf8, decode, repaired
+from claude_proxy.wire.decoding import NULL, check_nesting, check_utf8, decode, repaired
 
 # ------------------------------------------------------------------------------------------ what clients send
 
@@ -332,7 +334,7 @@ def read_chat_request(body: bytes) -> tuple[ChatRequest, frozenset[str]]:
     if not body.isascii():
         check_utf8(body)
     try:
-        return _read_known_chat(body), frozenset()
+        return _checked(_read_known_chat(body)), frozenset()
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass  # some key is unknown, most of all; a second pass over every body, to know them, would cost 0.6 ms a MB
     try:
@@ -342,7 +344,26 @@ def read_chat_request(body: bytes) -> tuple[ChatRequest, frozenset[str]]:
         body = repaired(body)
         keys = decode(_read_keys, body)  # first, since this one finds whatever is no JSON at all
         chat = decode(_read_chat, body)
-    return chat, frozenset(keys) - _CHAT_FIELDS
+    return _checked(chat), frozenset(keys) - _CHAT_FIELDS
+
+
+def _checked(chat: ChatRequest) -> ChatRequest:
+    """`chat`; raises InvalidRequest for a value that stays undecoded and is nested too deeply."""
+    for param, value in _raw_values(chat):
+        check_nesting(value, param)
+    return chat
+
+
+def _raw_values(chat: ChatRequest) -> Iterator[tuple[str, Raw]]:
+    for name in ("anthropic", "container", "context_management", "mcp_servers", "metadata"):
+        value: Raw = getattr(chat, name)
+        yield name, value
+    for index, tool in enumerate(chat.tools or ()):
+        yield f"tools[{index}]", tool
+    for index, function in enumerate(chat.functions or ()):
+        yield f"functions[{index}].parameters", function.parameters
+    if chat.response_format and chat.response_format.json_schema:
+        yield "response_format.json_schema.schema", chat.response_format.json_schema.schema
 
 
 class _KnownChatRequest(ChatRequest, forbid_unknown_fields=True):

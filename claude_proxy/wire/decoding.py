@@ -3,6 +3,7 @@
 `null` equals absence everywhere, so a field that stays `msgspec.Raw` has NULL as its default.
 """
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,6 +16,10 @@ from claude_proxy.errors import InvalidRequest
 T = TypeVar("T")
 
 NULL = Raw(b"null")
+
+MAX_NESTING = 500  # levels of a value that stays undecoded; real schemas have about ten
+_LEVELS = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
+_NOT_STRUCTURE = bytes(set(range(256)) - _LEVELS.keys() - {ord('"')})
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<place>.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>.*?)`")
@@ -54,6 +59,24 @@ def decode(decoder: Callable[[bytes | Raw], T], data: bytes | Raw, at: str = "")
             param=at or None,
             code="invalid_json",
         ) from None
+
+
+def check_nesting(data: Raw, param: str) -> None:
+    """Raise InvalidRequest if `data`, which is valid JSON, has more than MAX_NESTING levels.
+
+    The decoder's own limit is the interpreter's recursion limit: 1,000 on Python 3.11, some 10,000 on 3.13.
+    """
+    text = bytes(data)
+    if text.count(b"{") + text.count(b"[") <= MAX_NESTING:
+        return  # nearly always
+    unescaped = text.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_STRUCTURE)
+    brackets = b"".join(unescaped.split(b'"')[::2])  # every second part is outside of a string
+    if max(itertools.accumulate(map(_LEVELS.__getitem__, brackets))) > MAX_NESTING:
+        raise InvalidRequest(
+            f"We could not parse the JSON body of your request: '{param}' is nested too deeply.",
+            param=param,
+            code="invalid_json",
+        )
 
 
 def _misfit(complaint: str, at: str) -> InvalidRequest:
