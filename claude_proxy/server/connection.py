@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-import secrets
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import web
 
+from claude_proxy.dialects.api import OPENAI
 from claude_proxy.errors import Forbidden, InternalError, InvalidRequest, ProxyError
 from claude_proxy.log import one_line
 from claude_proxy.server import peer
-from claude_proxy.server.replies import error_body, error_response
+from claude_proxy.server.failures import report
+from claude_proxy.server.replies import error_response, new_id
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class Connection(web.RequestHandler):
         else:
             log.error("internal error", exc_info=exc)
             error = InternalError("internal error")
-        response = error_response(error, "openai", f"req_{secrets.token_hex(12)}")
+        response = error_response(report(error), OPENAI, new_id())
         response.headers["Server"] = "claude-proxy"
         response.force_close()
         return response
@@ -122,7 +123,7 @@ class Connection(web.RequestHandler):
 
 def _turn_away(transport: asyncio.Transport, error: ProxyError) -> None:
     log.debug("a connection was turned away: %s", error.text)
-    body = error_body(error, "openai", "")
+    body = OPENAI.error_body(report(error), "")
     head = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\ncontent-type: application/json\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in error.headers.items())
     transport.set_protocol(asyncio.Protocol())  # drops whatever comes

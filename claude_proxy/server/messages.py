@@ -5,10 +5,13 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
+from claude_proxy.dialects.base import ErrorReport
+from claude_proxy.errors import error_kind
 from claude_proxy.log import one_line
 from claude_proxy.redaction import redactor
-from claude_proxy.server.exchange import BODY, EXCHANGE, STATE
-from claude_proxy.server.replies import header_safe
+from claude_proxy.server.exchange import BODY, EXCHANGE
+from claude_proxy.server.headers import header_safe
+from claude_proxy.server.state import STATE
 from claude_proxy.server.stream import open_stream
 from claude_proxy.upstream.base import NativeRequest
 
@@ -43,11 +46,11 @@ async def forward(request: web.Request, path: str) -> web.StreamResponse:
         if not upstream.headers.get("content-type", "").startswith("text/event-stream"):
             body = await upstream.read()
             if upstream.status >= 400:
-                request[EXCHANGE].error = f"upstream answered {upstream.status}"
+                request[EXCHANGE].error = _refusal(upstream.status)
                 body = redactor.redact_bytes(body)  # an error may quote the headers that upstream got
             return web.Response(status=upstream.status, body=body, headers=headers)
         async with open_stream(request, headers) as client:
-            await upstream.feed(client)
+            await upstream.feed(client.sink())
     return client
 
 
@@ -57,6 +60,11 @@ def _request_headers(request: web.Request) -> dict[str, str]:
     if betas := request.headers.getall("anthropic-beta", []):
         headers["anthropic-beta"] = ",".join(betas)
     return headers
+
+
+def _refusal(status: int) -> ErrorReport:
+    kind = error_kind(status)
+    return ErrorReport(status, kind.anthropic, None, f"upstream answered {status}")
 
 
 class _Named(msgspec.Struct):

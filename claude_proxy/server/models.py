@@ -10,9 +10,10 @@ from aiohttp import web
 
 from claude_proxy.config import Config
 from claude_proxy.errors import NotFound, UpstreamDisconnected
-from claude_proxy.server.exchange import EXCHANGE, STATE
+from claude_proxy.server.exchange import EXCHANGE
+from claude_proxy.server.headers import header_safe
 from claude_proxy.server.messages import forward
-from claude_proxy.server.replies import header_safe
+from claude_proxy.server.state import STATE
 from claude_proxy.translate.failure import openai_headers, upstream_failure
 from claude_proxy.translate.models import resolve, to_openai_model
 from claude_proxy.upstream.base import NativeRequest
@@ -24,7 +25,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,199}")
 
 async def list_models(request: web.Request) -> web.StreamResponse:
     """Every model that is not retired, then the aliases that lead to one of them."""
-    if request[EXCHANGE].dialect == "anthropic":
+    if request[EXCHANGE].dialect.api == "anthropic":
         return await forward(request, "/v1/models")
     state = request.app[STATE]
     live = [info for info in await state.catalog.models() if info.lifecycle != "retired"]
@@ -40,7 +41,7 @@ async def list_models(request: web.Request) -> web.StreamResponse:
 async def retrieve_model(request: web.Request) -> web.StreamResponse:
     """One model by its id, an alias, or a name with a prefix; upstream is asked about what the list lacks."""
     name = request.match_info["id"].rstrip("/")
-    if request[EXCHANGE].dialect == "anthropic":
+    if request[EXCHANGE].dialect.api == "anthropic":
         return await forward(request, _path(name))
     state = request.app[STATE]
     models = await state.catalog.models()

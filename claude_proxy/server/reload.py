@@ -9,8 +9,8 @@ from aiohttp import web
 
 from claude_proxy.config import SETTINGS, Config
 from claude_proxy.errors import ProxyError
-from claude_proxy.server.exchange import STATE
-from claude_proxy.server.guard import POLICY
+from claude_proxy.server.policy import POLICY
+from claude_proxy.server.state import STATE
 
 log = logging.getLogger(__name__)
 

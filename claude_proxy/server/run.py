@@ -18,8 +18,8 @@ from claude_proxy.server import peer
 from claude_proxy.server.app import proxy_app
 from claude_proxy.server.binding import BACKLOG, address, bind, bind_unix, is_tcp
 from claude_proxy.server.connection import Connection, Room
-from claude_proxy.server.exchange import STATE, State
 from claude_proxy.server.reload import Reload
+from claude_proxy.server.state import STATE, State
 from claude_proxy.upstream.factory import make_backend
 
 if sys.platform != "win32":
@@ -108,14 +108,14 @@ async def _serve(
 async def _serving(state: State, told_to_stop: asyncio.Event, manager: Manager | None, idle_timeout: float) -> None:
     """Return when told to stop, or when nobody has asked anything for `idle_timeout` seconds, unless that is 0."""
     loop = asyncio.get_running_loop()
-    served, since = state.served, loop.time()
+    served, since = state.counters.served, loop.time()
     pauses = [manager.interval] if manager else []
     pauses += [idle_timeout / 4] if idle_timeout else []
     while not told_to_stop.is_set():
         if manager:
-            manager.beat(f"{state.served} requests served, {len(state.open)} open")
-        if state.open or state.served != served:
-            served, since = state.served, loop.time()
+            manager.beat(f"{state.counters.served} requests served, {len(state.open)} open")
+        if state.open or state.counters.served != served:
+            served, since = state.counters.served, loop.time()
         elif idle_timeout and loop.time() - since >= idle_timeout:
             log.info("nobody has asked anything for %g s", idle_timeout)
             return

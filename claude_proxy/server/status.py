@@ -10,7 +10,7 @@ from aiohttp import web
 from claude_proxy import __version__
 from claude_proxy.errors import CredentialError
 from claude_proxy.log import redacted
-from claude_proxy.server.exchange import STATE, State
+from claude_proxy.server.state import STATE, State
 
 
 async def root(_: web.Request) -> web.Response:
@@ -44,12 +44,12 @@ async def status(request: web.Request) -> web.Response:
                 "simulator": config.simulator,
             },
             "credential": await _credential(state),
-            "requests": state.served,
+            "requests": state.counters.served,
             "open_requests": sum(not each.quiet for each in state.open),
-            "clients": dict(state.clients.most_common()),
+            "clients": dict(state.counters.clients.most_common()),
             "last_error": None
-            if state.last_error is None
-            else {"message": redacted(state.last_error), "at": state.last_error_at},
+            if state.counters.last_error is None
+            else {"message": redacted(state.counters.last_error), "at": state.counters.last_error_at},
         }
     )
 

@@ -1,116 +1,180 @@
-"""A stream of events on its way out: what upstream says is written in the same breath, without a task in between."""
+"""A stream of events to an HTTP client: each part of upstream's reply is written in the call in which it came."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import HttpVersion11, web
 
-from claude_proxy.server.exchange import EXCHANGE, STATE
-from claude_proxy.server.replies import error_event, header_safe, to_tell
-from claude_proxy.transport.sink import Wait
-from claude_proxy.wire.sse import COMMENT
+from claude_proxy.dialects.base import StreamedChoice, StreamEvents
+from claude_proxy.server.exchange import EXCHANGE
+from claude_proxy.server.failures import failure_of
+from claude_proxy.server.headers import header_safe
+from claude_proxy.server.state import STATE
+from claude_proxy.translate.reply import ReplyReader
+from claude_proxy.transport.sink import Sink, Wait
 
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache",
-    "X-Accel-Buffering": "no",  # nginx and its like pass each event on at once
+    "X-Accel-Buffering": "no",  # nginx and similar proxies then pass each event on at once
 }
 
+Transform = Callable[[bytes], bytes]
 
-class EventStream(web.StreamResponse):
-    """A reply of whole frames, given by `feed` from wherever the loop stands; a Sink, if nothing is to be translated.
+
+class FrameSink:
+    """A Sink that writes to a client's connection what `transform` makes of each part; without one, the part itself.
 
     aiohttp's own `write` is a coroutine: it needs a task to run in, and a task for each read is half of what a paced
     stream costs. So frames go to the transport directly, in the chunked coding that aiohttp has announced and ends,
-    and with those of other streams at the end of the loop's turn.
-    A client that hears nothing for `keepalive` seconds gets a comment; 0 never sends one.
+    together with those of other streams at the end of the loop's iteration.
     """
 
-    over = False
+    __slots__ = ("_chunk", "_drain", "_loop", "_outbox", "_protocol", "_reader", "_transform", "_transport", "wrote")
 
-    def __init__(self, headers: Mapping[str, str], keepalive: float = 0.0) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        drain: Wait,
+        *,
+        chunked: bool,
+        reader: ReplyReader | None = None,
+        transform: Transform | None = None,
+    ) -> None:
+        if request.transport is None:
+            raise ConnectionResetError("the client has left")
+        self._transport: asyncio.Transport = request.transport
+        self._protocol = request.protocol
+        self._drain = drain
+        self._outbox = request.app[STATE].outbox
+        self._chunk = b"%x\r\n%b\r\n" if chunked else None
+        self._reader = reader
+        self._transform = transform
+        self._loop = asyncio.get_running_loop()
+        self.wrote = self._loop.time()  # when something was written last
+
+    @property
+    def over(self) -> bool:
+        reader = self._reader
+        return reader is not None and reader.over
+
+    def feed(self, data: bytes) -> Wait | None:
+        """Write what `data` gives. What this returns, if anything, must be awaited before the next call.
+
+        Raises ConnectionResetError when the client has left.
+        """
+        if self._transform is not None:
+            data = self._transform(data)
+            if not data:
+                return None
+        transport = self._transport
+        if transport.is_closing():
+            raise ConnectionResetError("the client has left")
+        self.wrote = self._loop.time()
+        self._outbox.put(transport, data if self._chunk is None else self._chunk % (len(data), data), self._loop)
+        return self._drain if self._protocol.writing_paused else None
+
+
+class EventStream(web.StreamResponse):
+    """A reply of whole frames. Its content comes by one sink for each choice of the answer.
+
+    A client that has received nothing for `keepalive` seconds gets `events.keepalive()`; 0 never sends one.
+    """
+
+    def __init__(self, headers: Mapping[str, str], events: StreamEvents, keepalive: float = 0.0) -> None:
         super().__init__(headers=headers)
         self.headers.update(_HEADERS)
+        self._events = events
         self._keepalive = keepalive
         self._loop = asyncio.get_running_loop()
-        self._wrote = 0.0  # when, last
         self._timer: asyncio.TimerHandle | None = None
 
     async def begin(self, request: web.Request) -> None:
         """Send the head."""
-        chunked = request.version == HttpVersion11
-        if chunked:
+        self._is_chunked = request.version == HttpVersion11
+        if self._is_chunked:
             self.enable_chunked_encoding()
         writer = await self.prepare(request)
-        transport = request.transport
-        if writer is None or transport is None:
+        if writer is None:
             raise ConnectionResetError("the client has left")
-        self._outbox = request.app[STATE].outbox
-        self._transport = transport
-        self._protocol = request.protocol
+        self._request = request
         self._drain: Wait = writer.drain
-        self._frame = b"%x\r\n%b\r\n" if chunked else None
-        self._wrote = self._loop.time()
+        self._own = FrameSink(request, self._drain, chunked=self._is_chunked)
+        self._sinks = [self._own]
         if self._keepalive:
-            self._timer = self._loop.call_at(self._wrote + self._keepalive, self._look)
+            self._timer = self._loop.call_at(self._own.wrote + self._keepalive, self._look)
+
+    def sink(self, choice: StreamedChoice | None = None) -> Sink:
+        """Where upstream's reply goes to be written as `choice` says, or as it is."""
+        if choice is None:
+            return self._own
+        sink = FrameSink(
+            self._request, self._drain, chunked=self._is_chunked, reader=choice.reader, transform=choice.feed
+        )
+        self._sinks.append(sink)
+        return sink
 
     def feed(self, data: bytes) -> Wait | None:
-        """Take whole frames. What it returns, if anything, must be awaited before it is given more.
-
-        Raises ConnectionResetError when the client has left.
-        """
-        transport = self._transport
-        if transport.is_closing():
-            raise ConnectionResetError("the client has left")
-        self._wrote = self._loop.time()
-        self._outbox.put(transport, data if self._frame is None else self._frame % (len(data), data), self._loop)
-        return self._drain if self._protocol.writing_paused else None
+        """Write whole frames, as a sink does."""
+        return self._own.feed(data)
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         """As `feed`, at once, and wait while the client reads slowly."""
-        self.feed(bytes(data))
-        self._outbox.flush()
-        if self._protocol.writing_paused:
+        if data:
+            self._own.feed(bytes(data))
+        self._request.app[STATE].outbox.flush()
+        if self._request.protocol.writing_paused:
             await self._drain()
 
     async def end(self, last: bytes = b"") -> None:
         """End the reply, with `last` as its last frames."""
         self.stop()
-        self._outbox.flush()
+        self._request.app[STATE].outbox.flush()
         await self.write_eof(last)
 
     def stop(self) -> None:
-        """Write no more comments."""
+        """Send no more keep-alive frames."""
         if self._timer is not None:
             self._timer.cancel()
 
     def _look(self) -> None:
-        """Write a comment if the client has heard nothing for long; one timer serves the whole stream."""
-        if self._transport.is_closing():
+        """Send a keep-alive frame if the client has received nothing for long; one timer serves the whole stream."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
             return
-        if self._wrote + self._keepalive <= self._loop.time() and not self._protocol.writing_paused:
-            self.feed(COMMENT)
-        due = max(self._wrote + self._keepalive, self._loop.time() + self._keepalive / 10)
+        if self._silent_since() + self._keepalive <= self._loop.time() and not self._request.protocol.writing_paused:
+            self._own.feed(self._events.keepalive())
+        due = max(self._silent_since() + self._keepalive, self._loop.time() + self._keepalive / 10)
         self._timer = self._loop.call_at(due, self._look)
+
+    def _silent_since(self) -> float:
+        return max(sink.wrote for sink in self._sinks)
 
 
 @asynccontextmanager
 async def open_stream(
-    request: web.Request, headers: Mapping[str, str] | None = None, *, keepalive: float = 0.0
+    request: web.Request,
+    headers: Mapping[str, str] | None = None,
+    *,
+    events: StreamEvents | None = None,
+    keepalive: float = 0.0,
 ) -> AsyncIterator[EventStream]:
-    """Begin a stream of events; return what is yielded from the endpoint.
+    """Begin a stream of events; return what is yielded from the endpoint. An exception inside becomes its last event.
 
-    Whatever is raised inside ends the stream with an error event.
+    `events` are the frames beside the content; without them, those of the route's dialect.
     """
     exchange = request[EXCHANGE]
-    stream = EventStream(header_safe(headers or {}), keepalive)
+    frames = events or exchange.dialect
+    stream = EventStream(header_safe(headers or {}), frames, keepalive)
     await stream.begin(request)
     try:
         yield stream
-    except BaseException as exc:  # noqa: BLE001 - `to_tell` raises again what is nobody's answer
-        error = to_tell(request, exc)
-        await stream.end(error_event(error, exchange.dialect, exchange.id))
+    except BaseException as exc:
+        error = failure_of(request, exc)
+        if error is None:
+            raise
+        await stream.end(frames.error_event(error, exchange.id))
     finally:
         stream.stop()
     await stream.end()

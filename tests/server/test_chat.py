@@ -237,7 +237,7 @@ async def test_thinking_that_upstream_refuses_is_left_out_and_asked_again(
 async def test_what_had_no_effect_is_named_in_a_header_and_logged_once(
     http: aiohttp.ClientSession, proxy: Daemon, caplog: pytest.LogCaptureFixture
 ):
-    caplog.set_level(logging.DEBUG, "claude_proxy.server.chat")
+    caplog.set_level(logging.DEBUG, "claude_proxy.server.generation")
     for _ in range(3):
         _, _, headers = await ask(http, proxy.url, seed=5, presence_penalty=1)
         assert headers["x-claude-proxy-warnings"] == "presence_penalty, seed"
@@ -459,7 +459,7 @@ ENDED = (
 async def test_an_upstream_that_never_ends_its_reply_is_not_waited_for(
     http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("claude_proxy.server.chat.DRAIN", 0.01)
+    monkeypatch.setattr("claude_proxy.server.generation.DRAIN", 0.01)
     talker = Talker(BEGUN, said("One"), ENDED)
     async with raw_server(talker) as upstream, proxied(upstream.url) as url, asyncio.timeout(10):
         status, body, _ = await ask(http, url)

@@ -5,7 +5,8 @@ from multidict import CIMultiDict
 
 from claude_proxy.config import Config
 from claude_proxy.errors import Forbidden, InvalidRequest, PayloadTooLarge, Unauthorized, UnsupportedMediaType
-from claude_proxy.server.guard import Policy, refusal
+from claude_proxy.server.guard import refusal
+from claude_proxy.server.policy import Policy
 from tests.server.conftest import Serve
 from tests.support.raw import told
 
@@ -161,10 +162,6 @@ def test_without_the_key_every_request_hears_the_same(headers: list[tuple[str, s
     assert refused.type == "authentication_error"
 
 
-def test_the_key_is_never_shown() -> None:
-    assert "the-key" not in repr(KEYED)
-
-
 def test_health_needs_no_key_and_status_does() -> None:
     assert asked(method="GET", target="/health", policy=KEYED) is None
     assert asked(method="GET", target="/status", policy=KEYED) is not None
@@ -226,19 +223,6 @@ async def test_a_page_of_a_configured_origin_may_read_the_reply_and_its_errors(s
             assert reply.headers["Vary"] == "Origin"
 
 
-async def test_a_body_that_grows_beyond_the_bound_is_refused_while_it_comes(serve: Serve) -> None:
-    async def endless():
-        for _ in range(100):
-            yield b" " * 100
-
-    async with serve(max_body=1000) as served:
-        async with served.client.post("/v1/messages", data=endless()) as reply:
-            assert reply.status == 413
-            assert (await reply.json())["error"]["type"] == "request_too_large"
-        async with served.client.post("/v1/messages", data=b" " * 1000) as reply:
-            assert reply.status == 200
-
-
 async def test_a_body_too_large_is_refused_before_it_is_read(serve: Serve) -> None:
     head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     async with serve(max_body=1000) as served:
@@ -252,23 +236,6 @@ async def test_a_body_is_asked_for_when_it_may_come(serve: Serve) -> None:
     async with serve() as served:
         reply = await told(served.url, head + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n{}")
     assert reply.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
-
-
-async def test_a_body_that_does_not_arrive_in_time_is_refused(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("claude_proxy.server.guard.BODY_DEADLINE", 0.05)
-    head = b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    async with serve() as served:
-        reply = await told(served.url, head + b"Content-Length: 2\r\n\r\n{")
-    assert reply.startswith(b"HTTP/1.1 400 ")
-    assert b"did not arrive in time" in reply
-
-
-async def test_a_body_with_broken_chunks_is_refused(serve: Serve) -> None:
-    head = b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    async with serve() as served:
-        reply = await told(served.url, head + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n")
-    assert reply == b"" or reply.startswith(b"HTTP/1.")
-    assert served.sent() == []
 
 
 async def test_with_a_key_configured_no_route_answers_without_it(serve: Serve, tmp_path: Path) -> None:

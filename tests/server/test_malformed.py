@@ -237,7 +237,7 @@ def check(data: bytes, reply: bytes) -> int:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever sends half a request is given up soon."""
     monkeypatch.setattr("claude_proxy.server.connection.KEEPALIVE", 0.3)
-    monkeypatch.setattr("claude_proxy.server.guard.BODY_DEADLINE", 0.3)
+    monkeypatch.setattr("claude_proxy.server.bodies.BODY_DEADLINE", 0.3)
 
 
 @pytest.mark.usefixtures("hasty")

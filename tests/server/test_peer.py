@@ -183,7 +183,7 @@ async def test_another_users_request_that_is_sent_and_abandoned_causes_nothing(s
     async with serve() as served:
         await asyncio.gather(*(someone_else(served.url, ask, listen=False) for _ in range(3)))
         assert (await told(served.url, HEALTH)).startswith(b"HTTP/1.1 200 ")
-        assert (served.sent(), served.state.served) == ([], 0)
+        assert (served.sent(), served.state.counters.served) == ([], 0)
 
 
 @linux

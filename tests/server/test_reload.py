@@ -6,7 +6,7 @@ import pytest
 
 from claude_proxy.config import Config, load
 from claude_proxy.errors import ConfigError
-from claude_proxy.server.guard import POLICY
+from claude_proxy.server.policy import POLICY
 from claude_proxy.server.reload import AT_ONCE, Reload
 from tests.server.conftest import Serve, Served
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from claude_proxy.server.app import _endpoints
+from claude_proxy.server.app import OWN_ROUTES, ROUTES
 from tests.server.conftest import Serve
 from tests.server.test_faults import WHOLE
 from tests.server.test_malformed import GOOD, _changed, _paths
@@ -35,7 +35,9 @@ class Asked(NamedTuple):
 METHODS = st.sampled_from(["GET", "GET", "POST", "POST", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 IN_A_PATH = st.sampled_from(["claude-sonnet-5", "gpt-4o", "anthropic/x", "..", "%2e%2e%2f", "%00", "%ff", "%0d%0aX:y"])
 SEGMENT = IN_A_PATH | st.text("az09-._~%/:@!$&'()*+,;=", min_size=1, max_size=12)
-ROUTE = st.sampled_from(sorted(_endpoints())) | st.just("/{any:.+}")
+PATHS = {path: facts.refusing for route in ROUTES for path, facts in route.mounted()}
+ANSWERING = sorted([path for path, refusing in PATHS.items() if not refusing] + [route.path for route in OWN_ROUTES])
+ROUTE = st.sampled_from(ANSWERING) | st.sampled_from(ANSWERING) | st.sampled_from(sorted(PATHS)) | st.just("/{any:.+}")
 QUERY = st.sampled_from(["", "", "?", "?limit=2", "?beta=true&a=%zz", "?after_id=../..", "?a[]={}|`"])
 
 
@@ -136,7 +138,7 @@ def check_error(asked: Asked, body: dict[str, Any]) -> None:
 def is_anthropics(asked: Asked) -> bool:
     names = {name.lower() for name in asked.headers}
     by_client = "anthropic-version" in names or ("x-api-key" in names and "authorization" not in names)
-    return asked.path.startswith("/v1/messages") or ("/v1/models" in asked.path and by_client)
+    return asked.path.startswith("/v1/messages") or (asked.path.startswith("/v1/models") and by_client)
 
 
 def test_whatever_is_asked_of_a_route_is_answered_in_its_dialect_and_never_with_a_5xx(serve: Serve) -> None:

@@ -31,7 +31,7 @@ async def test_an_error_within_a_stream_is_its_last_event(path: str, error: Exce
     assert reply.headers["content-type"] == "text/event-stream; charset=utf-8"
     first, last = body.removesuffix(b"\n\n").split(b"\n\n")
     assert (first, b'"error"' in last) == (b"data: 1", True)
-    assert state.last_error is not None
+    assert state.counters.last_error is not None
 
 
 async def test_a_client_that_leaves_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
@@ -51,7 +51,7 @@ async def test_a_client_that_leaves_is_no_error(caplog: pytest.LogCaptureFixture
             await reply.content.readany()
             reply.close()
             await asyncio.wait_for(ended.wait(), 5)
-    assert state.last_error is None
+    assert state.counters.last_error is None
     assert "client_left=True" in caplog.text
     assert not any(record.levelno >= logging.WARNING for record in caplog.records)
 
@@ -140,7 +140,8 @@ def timed(stream: EventStream) -> Clock:
     clock = Clock()
     loop: Any = clock
     stream.stop()
-    stream._loop, stream._wrote = loop, 0.0
+    stream._loop = stream._own._loop = loop
+    stream._own.wrote = 0.0
     return clock
 
 

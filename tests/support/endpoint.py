@@ -9,23 +9,26 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from claude_proxy.config import Config
+from claude_proxy.dialects.api import MESSAGES, OPENAI
 from claude_proxy.server.binding import bind
-from claude_proxy.server.exchange import STATE, State
-from claude_proxy.server.guard import POLICY, REFUSING, Policy, guard
-from claude_proxy.server.replies import add_headers, replies
+from claude_proxy.server.guard import expect, guard
+from claude_proxy.server.headers import add_headers
+from claude_proxy.server.policy import POLICY, Policy
+from claude_proxy.server.replies import replies
+from claude_proxy.server.routing import Route, add_routes
 from claude_proxy.server.run import Server
+from claude_proxy.server.state import STATE, State
 
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[tuple[aiohttp.ClientSession, State]]:
-    """A server whose one endpoint is `handler`, at POST /x and POST /v1/messages/x."""
+    """A server whose one endpoint is `handler`: POST /x for OpenAI's clients, POST /v1/messages/x for Anthropic's."""
     app = web.Application(middlewares=[replies, guard])
-    app[POLICY], app[REFUSING] = Policy.of(Config()), frozenset()
+    app[POLICY] = Policy.of(Config())
     unused: Any = None
     state = app[STATE] = State(Config(), unused, unused, unused)
     app.on_response_prepare.append(add_headers)
-    app.router.add_post("/x", handler)
-    app.router.add_post("/v1/messages/x", handler)
+    add_routes(app, [Route("POST", "/messages/x", handler, MESSAGES)], [Route("POST", "/x", handler, OPENAI)], expect)
     server = Server(app)
     try:
         url = await server.start(bind("127.0.0.1", 0), "127.0.0.1")

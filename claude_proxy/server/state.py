@@ -1,0 +1,65 @@
+"""What one running server knows: its settings, its upstream, and the requests under way."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from claude_proxy.config import Config
+from claude_proxy.server.exchange import Exchange
+from claude_proxy.server.observers import Counters, Observer, RequestLog
+from claude_proxy.translate.memory import ThinkingMemory
+from claude_proxy.transport.coalescing import WriteCoalescer
+from claude_proxy.upstream.base import Backend
+
+if TYPE_CHECKING:
+    from claude_proxy.credentials.chain import CredentialChain
+    from claude_proxy.server.catalog import Catalog
+
+MAX_WARNED = 1000
+
+
+@dataclass(eq=False)
+class State:
+    """One running server. Each request is announced with `begin` and ends with `finish`, which tells the observers."""
+
+    config: Config
+    backend: Backend
+    chain: "CredentialChain"
+    catalog: "Catalog"
+    nonce: str | None = None
+    address: str = ""
+    started: float = field(default_factory=time.time)
+    stopping: bool = False
+    open: set[Exchange] = field(default_factory=set)
+    counters: Counters = field(default_factory=Counters)
+    observers: tuple[Observer, ...] = ()
+    thinking: ThinkingMemory = field(default_factory=ThinkingMemory)
+    outbox: WriteCoalescer = field(default_factory=WriteCoalescer)
+    warned: set[tuple[str, str]] = field(default_factory=set)  # clients and parameters, bounded
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self.observers = self.observers or (self.counters, RequestLog())
+
+    def begin(self, exchange: Exchange) -> None:
+        self.open.add(exchange)
+
+    def finish(self, exchange: Exchange) -> None:
+        exchange.ended = self.clock()
+        exchange.task = None
+        self.open.discard(exchange)
+        for observer in self.observers:
+            observer(exchange)
+
+    def first_time(self, key: tuple[str, str]) -> bool:
+        """Whether `key`, a client and a parameter, was never warned about; from now on it was."""
+        if key in self.warned or len(self.warned) >= MAX_WARNED:
+            return False
+        self.warned.add(key)
+        return True
+
+
+STATE = web.AppKey("state", State)
