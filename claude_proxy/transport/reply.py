@@ -4,16 +4,17 @@
                          \\-> failed <-/
 
 While a sink is attached it gets each part at once. While none is, or while it asked to wait, parts are buffered here;
-above MAX_BUFFERED bytes reading from the connection is paused.
+above MAX_BUFFERED bytes reading from the connection is paused. A compressed body, which is never requested, always
+goes through the buffer: the reader inflates it in bounded parts.
 """
 
 import asyncio
-import zlib
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
 from claude_proxy.errors import UpstreamDisconnected, UpstreamTimeout
+from claude_proxy.transport.inflate import Inflater
 from claude_proxy.transport.sink import Sink, Wait
 
 MAX_BUFFERED = 256 * 1024  # bytes for a sink that is not ready; asyncio reads as much at once
@@ -56,7 +57,7 @@ class HTTPReply:
         self._sink_wait: Wait | None = None
         self.complete = False  # the whole body has been received
         self._error: Exception | None = None
-        self._inflater: zlib._Decompress | None = None
+        self._inflater: Inflater | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._last_activity = self._loop.time()
         # One timer for the whole reply. It is rescheduled when it fires, not for each part.
@@ -64,7 +65,7 @@ class HTTPReply:
 
     @property
     def ended(self) -> bool:
-        return self.complete and not self._parts
+        return self.complete and not self._parts and (self._inflater is None or self._inflater.needs_input)
 
     # ----------------------------------------------------------------------------- called by its connection
 
@@ -74,7 +75,7 @@ class HTTPReply:
             case "identity":
                 pass
             case "gzip" | "x-gzip" | "deflate":
-                self._inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # detects which one it is
+                self._inflater = Inflater()
             case _:
                 self.fail(UpstreamDisconnected("upstream used a content coding that was not requested"))
                 return
@@ -91,17 +92,11 @@ class HTTPReply:
         if self._error is not None:
             return
         self._last_activity = self._loop.time()
-        if self._inflater is not None:
-            try:
-                data = self._inflater.decompress(data)
-            except zlib.error:
-                self.fail(UpstreamDisconnected("upstream sent a compressed body that is broken"))
-                return
-            if not data:
-                return
         sink = self._sink
         if sink is None:
             self._buffer(data)
+            if self._inflater is not None:
+                self._wake()
             return
         try:
             self._sink_wait = sink.feed(data)
@@ -114,9 +109,6 @@ class HTTPReply:
 
     def finish(self) -> None:
         """The whole body has been received."""
-        if self._inflater is not None and not self._inflater.eof:
-            self.fail(UpstreamDisconnected("upstream sent a compressed body that is broken"))
-            return
         self.complete = True
         self._timer.cancel()
         self._wake()
@@ -139,16 +131,17 @@ class HTTPReply:
 
     async def feed(self, sink: Sink) -> None:
         while True:
-            while self._parts and not sink.over:
-                if (wait := sink.feed(self._take())) is not None:
+            while not sink.over and (data := self._take()):
+                if (wait := sink.feed(data)) is not None:
                     await wait()
             if sink.over:
                 return
             if self._error is not None:
                 raise self._error
             if self.complete:
+                self._check_inflated()
                 return
-            self._sink = sink
+            self._sink = sink if self._inflater is None else None
             try:
                 await self._wait()
             finally:
@@ -187,6 +180,22 @@ class HTTPReply:
             self._connection.pause_reading()
 
     def _take(self) -> bytes:
+        """The next part for a sink; empty if nothing is buffered."""
+        if (inflater := self._inflater) is None:
+            return self._take_buffered()
+        while True:
+            if inflater.needs_input:
+                if not (data := self._take_buffered()):
+                    return b""
+                inflater.put(data)
+            if part := inflater.next_part():
+                return part
+
+    def _check_inflated(self) -> None:
+        if self._inflater is not None and not self._inflater.is_complete:
+            raise UpstreamDisconnected("upstream sent a compressed body that is broken")
+
+    def _take_buffered(self) -> bytes:
         """Everything that is buffered, as one part."""
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()

@@ -6,6 +6,7 @@ import pytest
 
 from claude_proxy.errors import UpstreamDisconnected, UpstreamTimeout
 from claude_proxy.transport import reply as module
+from claude_proxy.transport.inflate import MAX_PART
 from claude_proxy.transport.reply import HTTPReply
 
 BODY = b"a body that somebody has compressed " * 50
@@ -56,6 +57,27 @@ async def test_a_coding_that_nobody_asked_for_is_undone(coding: str, body: bytes
         reply.receive(body[pos : pos + size])
     reply.finish()
     assert await reply.read() == BODY
+
+
+async def test_a_compressed_body_reaches_a_sink_in_bounded_parts_whenever_it_comes() -> None:
+    class Largest(module._Body):
+        def feed(self, data: bytes) -> None:
+            assert len(data) <= MAX_PART
+            super().feed(data)
+
+    bomb = gzip.compress(bytes(100 * MAX_PART))
+    for early in (0, 10, len(bomb)):
+        reply, body = begin(content_encoding="gzip"), Largest()
+        if early:
+            reply.receive(bomb[:early])
+        reading = asyncio.create_task(reply.feed(body))
+        await asyncio.sleep(0)
+        if early < len(bomb):
+            reply.receive(bomb[early:])
+        reply.finish()
+        await reading
+        assert sum(map(len, body.parts)) == 100 * MAX_PART
+        assert reply.ended
 
 
 @pytest.mark.parametrize("coding", ["gzip, gzip", "compress", "x-unknown"])
