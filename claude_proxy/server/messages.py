@@ -34,7 +34,7 @@ async def forward(request: web.Request, path: str) -> web.StreamResponse:
     if body:
         request[EXCHANGE].model = _model(body)
     sent = NativeRequest(
-        request.method,
+        "GET" if request.method == "HEAD" else request.method,  # aiohttp leaves out the body of a reply to HEAD
         path + mark + query,
         body=body,
         headers=_request_headers(request),

@@ -52,6 +52,7 @@ class HTTP1Connection(asyncio.Protocol):
         self._reusable = True
         self._receiving = False  # a reply, or the rest of one, is still to come
         self._interim = False  # the head being parsed is a 1xx: the reply itself is still to come
+        self._head_only = False  # the request is a HEAD: its reply has no body, whatever its headers say
         self._until_close = False  # the body has no length: it ends with the connection
         self._head_size = 0
         self._headers: dict[str, str] = {}
@@ -69,12 +70,16 @@ class HTTP1Connection(asyncio.Protocol):
         """The transport's socket, or None when the connection is closed."""
         return None if self._transport is None else self._transport.get_extra_info("socket")
 
-    async def send_request(self, head: bytes, body: bytes | None) -> HTTPReply:
-        """Send a request and wait for the head of its reply. If it raises (UpstreamError), the connection is closed."""
+    async def send_request(self, head: bytes, body: bytes | None, *, head_only: bool = False) -> HTTPReply:
+        """Send a request and wait for the head of its reply. If it raises (UpstreamError), the connection is closed.
+
+        `head_only` says that it is a HEAD request.
+        """
         if self._transport is None:
             self._on_lost(self)  # again: the pool may have handed it out after the first call
             raise ConnectionLost("upstream closed the connection before the request was sent")
         self._receiving = True
+        self._head_only = head_only
         self._head_size = 0
         timeouts = self._timeouts
         reply = self._reply = HTTPReply(self, first_byte_timeout=timeouts.first_byte, read_timeout=timeouts.read)
@@ -189,6 +194,11 @@ class HTTP1Connection(asyncio.Protocol):
         headers, self._headers = self._headers, {}  # later header lines are trailers
         self._until_close = "transfer-encoding" not in headers and "content-length" not in headers
         self._reply.begin(status, headers)
+        if self._head_only:
+            # llhttp would wait for the body, and httptools cannot tell it that there is none. So parsing stops here,
+            # and the connection is not reused.
+            self._receiving = False
+            raise HttpParserError("the reply to a HEAD request ends with its head")
 
     def on_message_complete(self) -> None:
         if self._interim:

@@ -134,14 +134,14 @@ class AnthropicBackend:
         """Send a request once more if the connection was lost before the reply began."""
         head = self._head(request, credential)
         try:
-            return await self._send_once(head, request.body)
+            return await self._send_once(head, request)
         except ConnectionLost:
             self._pool.retire()
-            return await self._send_once(head, request.body)
+            return await self._send_once(head, request)
 
-    async def _send_once(self, head: bytes, body: bytes | None) -> HTTPReply:
+    async def _send_once(self, head: bytes, request: NativeRequest) -> HTTPReply:
         connection = await self._pool.acquire()
-        reply = await connection.send_request(head, body)
+        reply = await connection.send_request(head, request.body, head_only=request.method == "HEAD")
         reply.headers = redactor.redact_headers(reply.headers)
         return reply
 

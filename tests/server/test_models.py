@@ -1,5 +1,7 @@
+import asyncio
 from typing import Any
 
+import pytest
 from openai.types import Model
 from pydantic import TypeAdapter
 
@@ -94,6 +96,19 @@ async def test_upstreams_answer_that_is_no_model_is_an_error_of_upstreams(serve:
     async with serve(play) as served:
         reply = await served.client.get("/openai/v1/models/claude-new-9")
         assert (reply.status, (await reply.json())["error"]["code"]) == (502, "upstream_disconnected")
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/claude-sonnet-5"])
+async def test_head_by_an_anthropic_client_is_answered_at_once(serve: Serve, path: str) -> None:
+    async def play(peer: Connection) -> None:
+        while True:
+            request = await peer.request()
+            body = b"{}" if request.startswith(b"GET ") else b""
+            await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n" + body)
+
+    async with serve(play) as served:
+        reply = await asyncio.wait_for(served.client.head(path, headers={"anthropic-version": "2023-06-01"}), 5)
+    assert (reply.status, reply.headers["content-length"]) == (200, "2")
 
 
 async def test_an_anthropic_client_gets_upstreams_own_list(serve: Serve) -> None:

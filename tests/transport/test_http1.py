@@ -32,13 +32,13 @@ class PoolSide:
 
 @asynccontextmanager
 async def connected(play: raw.Play) -> AsyncIterator[tuple[HTTP1Connection, PoolSide]]:
-    ends = PoolSide()
+    pool_side = PoolSide()
     async with raw.raw_server(play) as upstream:
         port = int(upstream.url.rpartition(":")[2])
-        _, connection = await asyncio.get_running_loop().create_connection(ends.create, "127.0.0.1", port)
-        yield connection, ends
+        _, connection = await asyncio.get_running_loop().create_connection(pool_side.create, "127.0.0.1", port)
+        yield connection, pool_side
         connection.close()
-        await ends.lost.wait()
+        await pool_side.lost.wait()
 
 
 async def send(connection: HTTP1Connection, body: bytes | None = None, head: bytes = HEAD) -> HTTPReply:
@@ -74,54 +74,73 @@ async def test_a_reply_is_the_same_however_it_is_cut(size: int) -> None:
             await asyncio.sleep(0)
         await peer.gone()
 
-    async with connected(play) as (connection, ends):
+    async with connected(play) as (connection, pool_side):
         with await send(connection) as reply:
             assert (reply.status, reply.headers["x-one"], "link" in reply.headers) == (200, "1", False)
             assert await reply.read() == b"oneand two, end"
             assert "trailer" not in reply.headers
-        assert ends.idle == 1
+        assert pool_side.idle == 1
         assert connection.is_open
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 async def test_some_replies_have_no_body(status: str) -> None:
-    async with connected(sends(f"HTTP/1.1 {status}\r\n\r\n".encode())) as (connection, ends):
+    async with connected(sends(f"HTTP/1.1 {status}\r\n\r\n".encode())) as (connection, pool_side):
         with await send(connection) as reply:
             assert await reply.read() == b""
-        assert ends.idle == 1
+        assert pool_side.idle == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"content-length: 5\r\n",
+        b"transfer-encoding: chunked\r\n",
+        b"content-length: 5\r\ncontent-encoding: gzip\r\n",
+        b"",
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"wrong"])
+async def test_the_reply_to_a_head_request_has_no_body(head: bytes, body: bytes) -> None:
+    async with connected(sends(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body)) as (connection, pool_side):
+        with await connection.send_request(HEAD, None, head_only=True) as reply:
+            async with asyncio.timeout(5):
+                assert (reply.status, await reply.read(), reply.ended) == (200, b"", True)
+        assert pool_side.idle == 0
+        assert not connection.is_open
 
 
 async def test_a_body_without_a_length_ends_with_its_connection() -> None:
-    async with connected(sends(b"HTTP/1.1 200 OK\r\n\r\nall of", b" it", stay=False)) as (connection, ends):
+    async with connected(sends(b"HTTP/1.1 200 OK\r\n\r\nall of", b" it", stay=False)) as (connection, pool_side):
         with await send(connection) as reply:
             assert await reply.read() == b"all of it"
-        assert ends.idle == 0
+        assert pool_side.idle == 0
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nconnection: close\r\n", b"HTTP/1.0 200 OK\r\n"])
 async def test_a_connection_that_upstream_will_close_is_not_used_again(head: bytes) -> None:
-    async with connected(sends(head + b"content-length: 2\r\n\r\nhi")) as (connection, ends):
+    async with connected(sends(head + b"content-length: 2\r\n\r\nhi")) as (connection, pool_side):
         with await send(connection) as reply:
             assert await reply.read() == b"hi"
-        assert ends.idle == 0
+        assert pool_side.idle == 0
         assert not connection.is_open
 
 
 async def test_bytes_behind_a_reply_are_no_part_of_it_and_end_the_connection() -> None:
-    async with connected(sends(answer(b"one") + answer(b"two"))) as (connection, ends):
+    async with connected(sends(answer(b"one") + answer(b"two"))) as (connection, pool_side):
         with await send(connection) as reply:
             assert await reply.read() == b"one"
-        assert ends.idle == 0
+        assert pool_side.idle == 0
 
 
 async def test_bytes_that_come_before_the_reply_is_released_end_the_connection() -> None:
-    async with connected(sends(answer(b"one"), answer(b"two"))) as (connection, ends):
+    async with connected(sends(answer(b"one"), answer(b"two"))) as (connection, pool_side):
         with await send(connection) as reply:
             assert await reply.read() == b"one"
             async with asyncio.timeout(5):
                 while connection.is_open:  # noqa: ASYNC110 - nobody tells when it is not
                     await asyncio.sleep(0)
-        assert ends.idle == 0
+        assert pool_side.idle == 0
 
 
 async def test_bytes_that_come_when_nobody_asked_end_the_connection() -> None:
@@ -129,8 +148,8 @@ async def test_bytes_that_come_when_nobody_asked_end_the_connection() -> None:
         await peer.send(answer(b"unasked"))
         await peer.gone()
 
-    async with connected(play) as (_, ends):
-        await asyncio.wait_for(ends.lost.wait(), 5)
+    async with connected(play) as (_, pool_side):
+        await asyncio.wait_for(pool_side.lost.wait(), 5)
 
 
 @pytest.mark.parametrize(
@@ -157,10 +176,10 @@ async def test_a_head_has_a_bound() -> None:
 
 
 async def test_a_connection_that_ends_before_the_head_is_lost() -> None:
-    async with connected(sends(b"HTTP/1.1 200", stay=False)) as (connection, ends):
+    async with connected(sends(b"HTTP/1.1 200", stay=False)) as (connection, pool_side):
         with pytest.raises(ConnectionLost):
             await send(connection)
-        await ends.lost.wait()
+        await pool_side.lost.wait()
         with pytest.raises(ConnectionLost):
             await send(connection)
 
@@ -188,10 +207,10 @@ async def test_a_reply_that_comes_before_the_request_is_sent_ends_the_connection
         await done.wait()
 
     done = asyncio.Event()
-    async with connected(play) as (connection, ends):
+    async with connected(play) as (connection, pool_side):
         with await send(connection, b"x" * 50_000_000) as reply:
             assert (reply.status, await reply.read()) == (413, b"no")
-        assert ends.idle == 0
+        assert pool_side.idle == 0
         done.set()
 
 

@@ -78,6 +78,18 @@ async def test_a_native_request_is_sent_with_its_method_path_query_and_body() ->
     assert body == BODY
 
 
+async def test_the_reply_to_a_head_request_does_not_wait_for_a_body() -> None:
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+        await peer.gone()
+
+    head = NativeRequest("HEAD", "/v1/models")
+    async with backend(play) as (sender, upstream), asyncio.timeout(5), asked(sender, head) as reply:
+        assert await reply.read() == b""
+    assert upstream.requests[0].startswith(b"HEAD /v1/models HTTP/1.1\r\n")
+
+
 async def test_the_list_of_models_is_read_page_by_page() -> None:
     async with backend(ok) as (sender, upstream):
         for after in (None, "a/b"):
