@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import aiohappyeyeballs
 
-from claude_proxy.errors import ConfigError, UpstreamUnreachable
+from claude_proxy.errors import UpstreamUnreachable
 from claude_proxy.transport.http1 import HTTP1Connection
 from claude_proxy.transport.proxy import ConnectProtocol, ProxyAddress, proxy_for
+from claude_proxy.transport.tls import context_from_environment, tls_context
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -54,7 +55,7 @@ class Dialer:
         self._port = url.port or (443 if self._secure else 80)
         self._timeout = settings.connect_timeout
         self._proxy = proxy_for(settings.base_url, environ)
-        self._tls = _context_from_environment(environ) if self._secure else None
+        self._tls = context_from_environment(environ) if self._secure else None
 
     async def connect(self, create: Callable[[], HTTP1Connection]) -> HTTP1Connection:
         """A new connection, ready for a request. Raises UpstreamUnreachable."""
@@ -64,15 +65,15 @@ class Dialer:
                     return await self._connect_through(self._proxy, create)
                 context = self._tls_context() if self._secure else None
                 _, connection = await self._open(create, self._host, self._port, context)
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:  # UnicodeError: the host name has an empty or too long label
             raise to_unreachable(exc) from exc
         return connection
 
     async def _connect_through(self, proxy: ProxyAddress, create: Callable[[], HTTP1Connection]) -> HTTP1Connection:
         try:
-            context = ssl.create_default_context() if proxy.secure else None
+            context = self._tls_context() if proxy.secure else None
             transport, protocol = await self._open(proxy.protocol, proxy.host, proxy.port, context)
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:
             raise _proxy_error() from exc
         try:
             await self._open_tunnel(protocol)
@@ -121,7 +122,7 @@ class Dialer:
 
     def _tls_context(self) -> ssl.SSLContext:
         # Made with the first connection: reading the system's authorities takes 20 ms, which would delay the start.
-        self._tls = self._tls or _for_http1(ssl.create_default_context())
+        self._tls = self._tls or tls_context()
         return self._tls
 
 
@@ -141,27 +142,13 @@ def set_options(connected: socket.socket) -> None:
             connected.setsockopt(getattr(socket, level), option, value)
 
 
-def _context_from_environment(environ: Mapping[str, str]) -> ssl.SSLContext | None:
-    """A context that trusts the authorities in SSL_CERT_FILE; None if it is not set."""
-    file = environ.get("SSL_CERT_FILE")
-    if not file:
-        return None
-    try:
-        return _for_http1(ssl.create_default_context(cafile=file))
-    except OSError as exc:
-        raise ConfigError(f"SSL_CERT_FILE {file!r} cannot be used: {exc.strerror or 'no certificate in it'}") from exc
-
-
-def _for_http1(context: ssl.SSLContext) -> ssl.SSLContext:
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def to_unreachable(exc: OSError) -> UpstreamUnreachable:
+def to_unreachable(exc: OSError | UnicodeError) -> UpstreamUnreachable:
     """Why there is no connection, in our own words: foreign messages may contain addresses and passwords."""
     match exc:
         case TimeoutError():
             return UpstreamUnreachable("upstream did not accept a connection in time")
+        case UnicodeError():
+            return UpstreamUnreachable("upstream's host name is not valid", hint="check `base_url`")
         case socket.gaierror():
             return UpstreamUnreachable("upstream's host name could not be resolved", hint="is this machine online?")
         case ssl.SSLCertVerificationError():
