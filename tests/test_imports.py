@@ -55,7 +55,7 @@ ROOMS: dict[str, set[str]] = {
     "dialects": {"errors", "options", "translate", "wire"},
     "simulator": {"config", "errors", "log", "wire"},
     "translate": {"errors", "options", "wire"},
-    "credentials": {"config", "errors", "log", "paths", "transport"},
+    "credentials": {"config", "errors", "files", "paths", "redaction", "transport", "wire"},
     "service": {"config", "errors", "files", "log", "paths"},
     "wire": {"errors"},
     "config": {"errors", "files", "options", "setting"},

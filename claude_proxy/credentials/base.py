@@ -5,12 +5,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Literal
 
+from claude_proxy.redaction import redactor
+
 Kind = Literal["api_key", "auth_token", "oauth"]
 State = Literal["found", "not here", "cannot look", "unusable"]
 
-# A header value: visible ASCII. A line break in it would be a second header.
+# A header value: visible ASCII. A line break in it would start a second header.
 _USABLE = re.compile(r"[\x21-\x7e]+")
 MAX_SECRET = 16 * 1024  # Anthropic's are some 100 characters, a gateway's JWT a few thousand
+_MAX_TEXT = 500  # of a detail or a hint: a line for a person
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Secret:
 
     @property
     def tail(self) -> str:
-        """Enough to tell two keys apart, too little to use: `…wxyz`."""
+        """The last characters, as in `…wxyz`: enough to tell two keys apart, too little to use."""
         return f"…{self._text[-4:]}" if len(self._text) >= 24 else "…"
 
     def __repr__(self) -> str:
@@ -40,8 +43,8 @@ class Credential:
     `api_key` goes out as `x-api-key`, `auth_token` as Bearer, `oauth` as Bearer with the OAuth beta.
     `expires_at` is in epoch seconds, None where it is unknown or never. `stored_login` is true for what a login
     left on this machine (the Claude CLI's, an Anthropic profile). `follows_base_url` is true for what the
-    environment holds: it goes wherever the environment's base URL points. Everything else goes to Anthropic's
-    host or to loopback, and elsewhere only on the user's word.
+    environment holds: it goes to the host that the environment's base URL names. Everything else goes to
+    Anthropic's host or to loopback, and to another host only if the user's configuration names that host.
     """
 
     kind: Kind
@@ -57,18 +60,28 @@ class Credential:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a source answered: exactly one of its four states, with the reason and the way out in words.
+    """What a source answered: exactly one of its four states, with the reason and a hint in words.
 
-    `stops` marks what the user handed over on purpose and cannot be used: falling through to another account
-    in silence would be worse than an error, so the sources after it are not asked.
+    `detail` says where it looked, or why the credential cannot be used; it never holds a secret. `detail` and
+    `hint` are made printable here, so that a path or another program's error text can be shown as it is.
+    `stops` marks what the user configured on purpose and cannot be used: the sources after it are not asked,
+    because using another account without a word would be worse than an error.
+    `ttl` is the time in seconds after which the source should be asked again, for answers that can change
+    without a change of the source's fingerprint; None means never.
     """
 
     source: str
     state: State
-    detail: str = ""  # where it looked, or why it cannot be used; never a secret
+    detail: str = ""
     hint: str | None = None
     credential: Credential | None = None
     stops: bool = False
+    ttl: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", printable(self.detail))
+        if self.hint is not None:
+            object.__setattr__(self, "hint", printable(self.hint))
 
 
 class Source(ABC):
@@ -76,42 +89,39 @@ class Source(ABC):
 
     name: str
     description: str
-    deadline: float = 6.0  # seconds after which `look` counts as "cannot look"
-    way_out: str | None = None  # what the user can do once its credential has run out
+    look_timeout: float = 6.0  # seconds after which `look` counts as "cannot look"
+    login_hint: str | None = None  # what the user can do once its credential has expired
 
     @abstractmethod
     def look(self) -> Finding:
-        """Look now. May block (files, keychains, programs): the chain calls it off the loop. Raises nothing."""
+        """Look now. May block (files, keychains, programs): the chain calls it in a thread. Raises nothing."""
 
-    def stamp(self) -> object:
-        """A value that differs as soon as looking again may answer differently. Costs a `stat` or two."""
+    def fingerprint(self) -> object:
+        """A value that changes as soon as `look` may answer differently. Costs a `stat` or two."""
         return None
 
     @property
-    def moves(self) -> bool:
-        """Whether `stamp` or `aged` can ever say something new."""
-        return (type(self).stamp, type(self).aged) != (Source.stamp, Source.aged)
-
-    def aged(self) -> bool:
-        """Whether the last answer is too old to be believed, for what no `stamp` can watch."""
-        return False
+    def has_fingerprint(self) -> bool:
+        return type(self).fingerprint is not Source.fingerprint
 
     def can_renew(self, credential: Credential) -> bool:
-        """Whether the credential's owner can be asked for a fresh one."""
+        """Whether the program that owns `credential` can be made to renew it."""
         return False
 
     def renew(self, credential: Credential) -> str | None:
-        """Have the owner replace `credential`; None, or why that did not happen. Blocks like `look`."""
+        """Make the owner renew `credential`; None, or the reason why that did not happen. Blocks like `look`."""
         return "it cannot be renewed"
 
-    def not_here(self, detail: str) -> Finding:
-        return Finding(self.name, "not here", detail)
+    def not_here(self, detail: str, *, ttl: float | None = None) -> Finding:
+        return Finding(self.name, "not here", detail, ttl=ttl)
 
-    def cannot_look(self, detail: str, hint: str | None = None) -> Finding:
-        return Finding(self.name, "cannot look", detail, hint)
+    def cannot_look(self, detail: str, hint: str | None = None, *, ttl: float | None = None) -> Finding:
+        return Finding(self.name, "cannot look", detail, hint, ttl=ttl)
 
-    def unusable(self, detail: str, hint: str | None = None, *, stops: bool = False) -> Finding:
-        return Finding(self.name, "unusable", detail, hint, stops=stops)
+    def unusable(
+        self, detail: str, hint: str | None = None, *, stops: bool = False, ttl: float | None = None
+    ) -> Finding:
+        return Finding(self.name, "unusable", detail, hint, stops=stops, ttl=ttl)
 
 
 def flaw(text: str) -> str | None:
@@ -125,6 +135,19 @@ def flaw(text: str) -> str | None:
     return None
 
 
+def printable(text: str) -> str:
+    """`text` as one line of bounded length for a terminal, a log or JSON.
+
+    Anything that looks like a secret is replaced; control, format and surrogate characters are escaped.
+    """
+    line = redactor.redact(" ".join(text.splitlines()))
+    if len(line) > _MAX_TEXT:
+        line = f"{line[:_MAX_TEXT]}…"
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
+
+
 def looks_like_oauth(text: str) -> bool:
-    """Whether Anthropic made `text` as an OAuth access token, which goes out as Bearer and never as a key."""
+    """Whether `text` has the form of Anthropic's OAuth access tokens, which go out as Bearer and never as a key."""
     return text.startswith("sk-ant-oat")

@@ -1,15 +1,16 @@
-"""The sources of credentials in their order: which one is in force, and what is done when it runs out.
+"""The sources of credentials in their order: which credential is in force, and what is done when it expires.
 
-A look at the sources happens off the event loop and is remembered with the stamps of all sources that were
-asked. While those stamps stand still - a few `stat` calls - the same credential is given out again; when one
-moves, somebody logged in, out or over, and the sources are asked anew. A login about to expire, or one that
-upstream refuses, is read again first, since somebody else may have renewed it; only then its owner, the Claude
-CLI, is asked to renew it: once, however many requests wait, and not again for RETRY_RENEWAL seconds in vain.
+The credential in force is given out again while the sources that were asked for it have not changed, which costs a
+few `stat` calls; when one has changed (a login, a logout, another account), the sources are asked anew. A login
+that expires within RENEW_BEFORE seconds is renewed in the background by its owner, the Claude CLI, and used
+meanwhile; requests wait for the renewal only once it has expired. One that upstream refuses is read again first,
+since another process may have renewed it, and renewed only then: once, however many requests wait, and not again
+for RETRY_RENEWAL seconds after a failure.
 """
 
 import asyncio
+import contextlib
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,63 +20,63 @@ from pathlib import Path
 from claude_proxy.config import Config
 from claude_proxy.credentials.api_key_helper import ApiKeyHelper
 from claude_proxy.credentials.base import Credential, Finding, Source
-from claude_proxy.credentials.cli_places import CliPlaces, cli_places
+from claude_proxy.credentials.cached_source import CachedSource
+from claude_proxy.credentials.claude_cli_paths import ClaudeCliPaths, claude_cli_paths, home_directory
 from claude_proxy.credentials.console_key import ConsoleKey
 from claude_proxy.credentials.environment import EnvironmentVariable
 from claude_proxy.credentials.headers import may_go_to
 from claude_proxy.credentials.profile import Profile
+from claude_proxy.credentials.renewer import Renewer
 from claude_proxy.credentials.simulated import SimulatorKey
-from claude_proxy.credentials.stored_login import StoredLogin, cli_renewal
+from claude_proxy.credentials.stored_login import StoredLogin, claude_cli_renewal
 from claude_proxy.credentials.system_keyring import SystemKeyring
 from claude_proxy.errors import CredentialError, CredentialUnusable, NoCredential
-from claude_proxy.transport import threads
 
 _log = logging.getLogger(__name__)
 
-RENEW_BEFORE = 300.0  # the Claude CLI's own margin: asked earlier, it would not renew
-RETRY_RENEWAL = 60.0  # a renewal that failed may have met a network that was away
-RENEWAL_DEADLINE = 20.0
-RETRY_LOOK = 60.0  # at a source that did not answer: a network home that hung, say
-# How long a look holds without another. Nobody logs in faster, and a `stat` is a tenth of what a small request costs.
-SETTLED = 0.05
+RENEW_BEFORE = 300.0  # the Claude CLI's own margin: before that it would not renew
+# For this long after a check the sources are not checked again: a `stat` is a tenth of what a small request costs.
+RECHECK_INTERVAL = 0.05
 
-_WAYS_OUT = (
+_HINT = (
     "log in with `claude auth login`, or set ANTHROPIC_API_KEY, or try `claude-proxy start --simulator`,"
     " which needs no account"
 )
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class SourceContext:
     """What sources are made from."""
 
     environ: Mapping[str, str]
     home: Path
-    places: CliPlaces
+    paths: ClaudeCliPaths
 
 
 # The order in which sources are asked: a key given to this program, then the Claude CLI's own order.
-SOURCES: tuple[Callable[[Surroundings], Source], ...] = (
+SOURCES: tuple[Callable[[SourceContext], Source], ...] = (
     lambda _: SystemKeyring(),
-    lambda here: EnvironmentVariable("ANTHROPIC_AUTH_TOKEN", "auth_token", here.environ),
-    lambda here: EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", here.environ),
-    lambda here: ApiKeyHelper(here.places, here.environ, here.home),
-    lambda here: EnvironmentVariable("CLAUDE_CODE_OAUTH_TOKEN", "oauth", here.environ),
-    lambda here: Profile("oidc_federation", here.environ, here.home),
-    lambda here: StoredLogin(here.places, renewal=cli_renewal(here.places, here.environ, here.home)),
-    lambda here: ConsoleKey(here.places),
+    lambda context: EnvironmentVariable("ANTHROPIC_AUTH_TOKEN", "auth_token", context.environ),
+    lambda context: EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", context.environ),
+    lambda context: ApiKeyHelper(context.paths, context.environ, context.home),
+    lambda context: EnvironmentVariable("CLAUDE_CODE_OAUTH_TOKEN", "oauth", context.environ),
+    lambda context: Profile("oidc_federation", context.environ, context.home),
+    lambda context: StoredLogin(
+        context.paths, renewal=claude_cli_renewal(context.paths, context.environ, context.home)
+    ),
+    lambda context: ConsoleKey(context.paths),
     # After both: the CLI uses a person's profile only where it has no login of its own.
-    lambda here: Profile("user_oauth", here.environ, here.home),
+    lambda context: Profile("user_oauth", context.environ, context.home),
 )
 
 
 def credential_chain(config: Config, environ: Mapping[str, str], home: Path | None = None) -> "CredentialChain":
-    """The chain for this user; with `config.simulator` it knows nothing but the simulator's made-up key."""
+    """The chain for this user; with `config.simulator` it holds only the simulator's made-up key."""
     if config.simulator:
         return CredentialChain([SimulatorKey()], config)
-    home = home or Path(environ.get("HOME") or Path.home())
-    here = Surroundings(environ, home, cli_places(environ, home))
-    return CredentialChain([make(here) for make in SOURCES], config, settled=SETTLED)
+    home = home or home_directory(environ)
+    context = SourceContext(environ, home, claude_cli_paths(environ, home))
+    return CredentialChain([make(context) for make in SOURCES], config, recheck_interval=RECHECK_INTERVAL)
 
 
 def winner(findings: Sequence[Finding]) -> Finding | None:
@@ -89,37 +90,18 @@ def winner(findings: Sequence[Finding]) -> Finding | None:
 
 
 @dataclass(frozen=True)
-class _Look:
-    source: Source
-    stamp: object
-    finding: Finding
-    until: float = math.inf
-
-    @property
-    def may_end(self) -> bool:
-        return self.source.moves or self.until < math.inf
-
-    def holds(self, now: float) -> bool:
-        """Whether looking again would find the same, as far as that can be told cheaply."""
-        return now < self.until and self.stamp == self.source.stamp() and not self.source.aged()
-
-
-@dataclass(frozen=True)
 class _InForce:
     credential: Credential
-    looks: tuple[_Look, ...]
+    basis: tuple[tuple[CachedSource, Finding | None], ...]  # what was answered by the sources that can change
 
-
-@dataclass(frozen=True)
-class _InVain:
-    until: float
-    reason: str
+    def is_unchanged(self) -> bool:
+        return all(cached.is_usable() and cached.finding is finding for cached, finding in self.basis)
 
 
 class CredentialChain:
     """Sources in order. Belongs to one event loop.
 
-    For `settled` seconds after the sources were found unmoved, requests do not look whether they have moved.
+    For `recheck_interval` seconds after the sources were found unchanged, requests do not check them again.
     """
 
     def __init__(
@@ -128,180 +110,165 @@ class CredentialChain:
         config: Config,
         *,
         clock: Callable[[], float] = time.time,
-        settled: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        recheck_interval: float = 0.0,
     ) -> None:
-        self._sources = tuple(sources)
+        self._sources = tuple(CachedSource(source, monotonic) for source in sources)
         self._config = config
         self._clock = clock
-        self._settled = settled
-        self._settled_until = 0.0  # by the monotonic clock
-        self._lock = asyncio.Lock()
-        self._looks: dict[str, _Look] = {}
+        self._monotonic = monotonic
+        self._recheck_interval = recheck_interval
+        self._checked_until = 0.0  # by the monotonic clock
+        self._renewer = Renewer(clock)
         self._in_force: _InForce | None = None
-        self._in_vain: dict[Credential, _InVain] = {}
-        self._renewals: dict[Credential, asyncio.Future[str | None]] = {}
+        self._unusable: tuple[Finding, ...] = ()  # the answers of a search that found nothing usable
+        self._search: asyncio.Task[None] | None = None
+        self._hints: set[str] = set()  # those logged already
 
     async def credential(self) -> Credential:
         """The credential in force.
 
         Raises NoCredential when no source has one, and CredentialUnusable when what was found cannot be used.
         """
-        if self._in_force is not None and time.monotonic() < self._settled_until:
+        if self._in_force is not None and self._monotonic() < self._checked_until:
             return self._in_force.credential
+        return self._current() or await self._choose()
+
+    def known(self) -> Credential | None:
+        """The credential in force as far as it is known now; None before the first search has ended. Never waits.
+
+        Raises CredentialError when the last search found nothing usable. Where the answer may be out of date, a
+        search is started whose result a later call returns.
+        """
         current = self._current()
-        if current is None:
-            async with self._lock:
-                current = self._current() or await self._choose()
-        return current
+        if current is not None:
+            return current
+        if self._search is None or self._search.done():
+            self._search = asyncio.get_running_loop().create_task(self._choose_quietly())
+        if self._unusable:
+            raise _nothing_usable(self._unusable)
+        return self._in_force.credential if self._in_force else None
 
     async def refused(self, credential: Credential) -> Credential | None:
         """What to try instead of `credential`, which upstream answered with 401; None if there is nothing else.
 
         Raises CredentialError when it turns out that there is no usable credential any more.
         """
-        async with self._lock:
-            current = self._current() or await self._choose()
-            if current.secret != credential.secret:
-                return current  # it was replaced while the request was under way
-            if self._vain(current):
-                return None
-            source = self._source(current)
-            self._looks.pop(source.name, None)
-            current = await self._choose()
-            if current.secret == credential.secret and source.can_renew(current):
-                await self._renew(source, current)
-                current = await self._choose()
-            if current.secret != credential.secret:
-                return current
-            self._give_up(current, "upstream refuses it")
+        current = self._current() or await self._choose()
+        if current.secret != credential.secret:
+            return current  # it was replaced while the request was under way
+        if self._renewer.failure(current):
             return None
+        cached = self._source_of(current)
+        await cached.look(again=True)
+        current = await self._choose()
+        if current.secret == credential.secret and cached.source.can_renew(current):
+            await self._renewer.run(cached, current)
+            current = await self._choose()
+        if current.secret != credential.secret:
+            return current
+        self._renewer.give_up(current, "upstream refuses it")
+        return None
 
     async def survey(self) -> list[Finding]:
         """What every source answers, in order, all of them asked. Renews nothing."""
-        findings = await asyncio.gather(*(self._look(source) for source in self._sources))
-        return [self._judged(source, found) for source, found in zip(self._sources, findings, strict=True)]
+        findings = await asyncio.gather(*(cached.look() for cached in self._sources))
+        return [self._assess(cached, found) for cached, found in zip(self._sources, findings, strict=True)]
 
     def _current(self) -> Credential | None:
-        """The remembered credential, if nothing has moved since and it lasts."""
-        known = self._in_force
-        now = self._clock()
-        if known is None or not all(look.holds(now) for look in known.looks) or self._is_due(known.credential):
+        """The credential in force, if it has not expired and no source has changed since it was chosen."""
+        in_force = self._in_force
+        if in_force is None or self._has_expired(in_force.credential) or not in_force.is_unchanged():
             return None
-        self._settled_until = time.monotonic() + self._settled
-        return known.credential
+        if self._needs_renewal(cached := self._source_of(in_force.credential), in_force.credential):
+            self._renewer.start(cached, in_force.credential)
+        self._checked_until = self._monotonic() + self._recheck_interval
+        return in_force.credential
 
     async def _choose(self) -> Credential:
         """Ask the sources in order, as far as one that has a credential, and put that in force."""
         findings: list[Finding] = []
-        for source in self._sources:
-            findings.append(self._judged(source, await self._fresh(source)))
-            if findings[-1].stops or findings[-1].state == "found":
+        basis: list[tuple[CachedSource, Finding | None]] = []
+        for cached in self._sources:
+            finding = self._assess(cached, await self._ask(cached))
+            findings.append(finding)
+            if cached.can_change:
+                basis.append((cached, cached.finding))
+            if finding.stops or finding.state == "found":
                 break
         chosen = winner(findings)
         if chosen is None or chosen.credential is None:
-            self._in_force = None
+            self._in_force, self._unusable = None, tuple(findings)
             raise _nothing_usable(findings)
-        self._announce(chosen.credential, findings)
-        # On every request these are asked whether they still hold; what the environment said, for one, always does.
-        looks = tuple(look for source in self._sources[: len(findings)] if (look := self._looks[source.name]).may_end)
-        self._in_force = _InForce(chosen.credential, looks)
+        self._log_choice(chosen, chosen.credential, findings)
+        self._in_force, self._unusable = _InForce(chosen.credential, tuple(basis)), ()
         return chosen.credential
 
-    def _announce(self, credential: Credential, findings: Sequence[Finding]) -> None:
-        if self._in_force is not None and self._in_force.credential.source == credential.source:
-            return
-        for finding in findings:
-            if finding.state == "unusable":
-                _log.warning("passed over %s: %s", finding.source, finding.detail)
-        _log.info("credential in use: %s (%s)", credential.source, credential.kind)
+    async def _choose_quietly(self) -> None:
+        with contextlib.suppress(CredentialError):  # `known` tells
+            await self._choose()
 
-    async def _fresh(self, source: Source) -> Finding:
-        """The source's answer, renewed if it is about to run out and can be."""
-        finding = await self._look(source)
+    async def _ask(self, cached: CachedSource) -> Finding:
+        """The source's answer. What expires soon is renewed in the background; what has expired is waited for."""
+        finding = await cached.look()
         credential = finding.credential
-        if credential is None or not self._is_due(credential) or self._vain(credential):
+        if credential is None or not self._needs_renewal(cached, credential):
             return finding
-        if not source.can_renew(credential):
+        if not self._has_expired(credential):
+            self._renewer.start(cached, credential)
             return finding
-        await self._renew(source, credential)
-        finding = await self._look(source)
-        if finding.credential == credential:
-            self._give_up(credential, "its owner did not renew it")
-        return finding
+        await self._renewer.run(cached, credential)
+        return await cached.look()
 
-    async def _renew(self, source: Source, credential: Credential) -> None:
-        """Have `source` renew `credential`: one run at a time, whoever asks, and whoever leaves meanwhile."""
-        running = self._renewals.get(credential)
-        if running is None:
-            running = threads.start(lambda: source.renew(credential), f"renew: {source.name}")
-            self._renewals[credential] = running
-        try:
-            async with asyncio.timeout(RENEWAL_DEADLINE):
-                problem = await asyncio.shield(running)
-        except TimeoutError:
-            problem = f"it was not renewed within {RENEWAL_DEADLINE:g} s"
-        finally:
-            if running.done():  # else whoever comes next waits for the same run
-                self._renewals.pop(credential, None)
-        self._looks.pop(source.name, None)
-        if problem:
-            self._give_up(credential, problem)
-
-    async def _look(self, source: Source) -> Finding:
-        """The source's answer: the remembered one while that holds."""
-        known = self._looks.get(source.name)
-        if known is not None and known.holds(self._clock()):
-            return known.finding
-        stamp, until = source.stamp(), math.inf  # before the look: a change during it is then seen by the next one
-        try:
-            async with asyncio.timeout(source.deadline):
-                finding = await threads.start(source.look, f"look: {source.name}")
-        except TimeoutError:
-            finding = source.cannot_look(f"no answer within {source.deadline:g} s")
-            until = self._clock() + RETRY_LOOK
-        self._looks[source.name] = _Look(source, stamp, finding, until)
-        return finding
-
-    def _judged(self, source: Source, finding: Finding) -> Finding:
-        """`finding`, as unusable if its credential has expired or may not go to where requests go."""
+    def _assess(self, cached: CachedSource, finding: Finding) -> Finding:
+        """`finding`, as unusable if its credential has expired or may not be sent to the configured upstream."""
         credential = finding.credential
         if credential is None:
             return finding
-        if credential.expires_at is not None and credential.expires_at <= self._clock():
-            detail = f"expired {_moment(credential.expires_at)}"
-            if vain := self._vain(credential):
-                detail = f"{detail}, and {vain.reason}"
-            return replace(finding, state="unusable", detail=detail, hint=source.way_out, credential=None)
+        if credential.expires_at is not None and self._has_expired(credential):
+            detail = f"expired {_format_time(credential.expires_at)}"
+            if reason := self._renewer.failure(credential):
+                detail = f"{detail}, and {reason}"
+            return replace(finding, state="unusable", detail=detail, hint=cached.source.login_hint, credential=None)
         try:
             may_go_to(credential, self._config)
         except CredentialUnusable as exc:
             return replace(finding, state="unusable", detail=exc.message, hint=exc.hint, credential=None)
         return finding
 
-    def _is_due(self, credential: Credential) -> bool:
-        return credential.expires_at is not None and credential.expires_at - self._clock() <= RENEW_BEFORE
+    def _log_choice(self, chosen: Finding, credential: Credential, findings: Sequence[Finding]) -> None:
+        if self._in_force is None or self._in_force.credential.source != credential.source:
+            for finding in findings:
+                if finding.state == "unusable":
+                    _log.warning("passed over %s: %s", finding.source, finding.detail)
+            _log.info("credential in use: %s (%s)", credential.source, credential.kind)
+        if chosen.hint and chosen.hint not in self._hints:
+            self._hints.add(chosen.hint)
+            _log.warning("%s: %s", chosen.source, chosen.hint)
 
-    def _vain(self, credential: Credential) -> _InVain | None:
-        """The failure to replace exactly this credential, while it is fresh; a changed store is another credential."""
-        known = self._in_vain.get(credential)
-        return known if known and self._clock() < known.until else None
+    def _needs_renewal(self, cached: CachedSource, credential: Credential) -> bool:
+        """Whether `credential` expires soon, and its owner can be asked to renew it now."""
+        return (
+            credential.expires_at is not None
+            and credential.expires_at - self._clock() <= RENEW_BEFORE
+            and cached.source.can_renew(credential)
+            and self._renewer.failure(credential) is None
+        )
 
-    def _give_up(self, credential: Credential, reason: str) -> None:
-        if not self._vain(credential):
-            self._in_vain = {credential: _InVain(self._clock() + RETRY_RENEWAL, reason)}
-            _log.warning("cannot replace the credential from %s: %s", credential.source, reason)
+    def _has_expired(self, credential: Credential) -> bool:
+        return credential.expires_at is not None and credential.expires_at <= self._clock()
 
-    def _source(self, credential: Credential) -> Source:
-        return next(source for source in self._sources if source.name == credential.source)
+    def _source_of(self, credential: Credential) -> CachedSource:
+        return next(cached for cached in self._sources if cached.source.name == credential.source)
 
 
-def _moment(epoch: float) -> str:
+def _format_time(epoch: float) -> str:
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _nothing_usable(findings: Sequence[Finding]) -> CredentialError:
     for finding in findings:
         if finding.state == "unusable":
-            return CredentialUnusable(f"cannot use {finding.source}: {finding.detail}", hint=finding.hint or _WAYS_OUT)
-    looked = "; ".join(f"{finding.source}: {finding.detail}" for finding in findings)
-    return NoCredential(f"no Anthropic credential found; looked at: {looked}", hint=_WAYS_OUT)
+            return CredentialUnusable(f"cannot use {finding.source}: {finding.detail}", hint=finding.hint or _HINT)
+    answers = "; ".join(f"{finding.source}: {finding.detail}" for finding in findings)
+    return NoCredential(f"no Anthropic credential found; looked at: {answers}", hint=_HINT)

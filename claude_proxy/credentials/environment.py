@@ -22,7 +22,7 @@ class EnvironmentVariable(Source):
         hint = None
         if self._kind == "api_key" and looks_like_oauth(self._text):
             hint = (
-                "this looks like an OAuth token, which upstream refuses as a key; CLAUDE_CODE_OAUTH_TOKEN is its place"
+                "this looks like an OAuth token, which upstream refuses as a key; put it into CLAUDE_CODE_OAUTH_TOKEN"
             )
         credential = Credential(self._kind, Secret(self._text), self.name, follows_base_url=True)
         return Finding(self.name, "found", "set", hint, credential)

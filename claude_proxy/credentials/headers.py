@@ -1,18 +1,17 @@
-"""How a credential goes upstream, and whether it may."""
+"""The headers that carry a credential upstream, and to which hosts it may be sent."""
 
 from urllib.parse import urlsplit
 
 from claude_proxy.config import ANTHROPIC_BASE_URL, Config
 from claude_proxy.credentials.base import Credential
 from claude_proxy.errors import CredentialUnusable
-
-OAUTH_BETA = "oauth-2025-04-20"
+from claude_proxy.wire.anthropic import OAUTH_BETA
 
 
 def auth_headers(credential: Credential) -> dict[str, str]:
     """The headers that carry `credential`: a key or a Bearer token, never both.
 
-    `anthropic-beta` is a comma list that others may add to; whoever sends the request merges it.
+    `anthropic-beta` is a comma list: the caller merges it with the request's own.
     """
     secret = credential.secret.reveal()
     headers: dict[str, str]
@@ -29,11 +28,11 @@ def auth_headers(credential: Credential) -> dict[str, str]:
 
 
 def may_go_to(credential: Credential, config: Config) -> None:
-    """Let `credential` go to `config.base_url`, or raise CredentialUnusable saying why not.
+    """Check that `credential` may be sent to `config.base_url`; raises CredentialUnusable with the reason if not.
 
-    What lies in the environment follows the environment's base URL, as in Anthropic's SDKs. Everything else is
-    for Anthropic's own host over TLS or for this machine; another host must be named by the user's configuration
-    file or by a flag, since a variable may come from the directory that someone happens to stand in.
+    A credential from the environment may go to the base URL of the environment, as in Anthropic's SDKs. Any other
+    goes to Anthropic's own host over TLS or to this machine; another host must be named by the user's configuration
+    file or by a flag, since a variable may be set by a file of the current directory (direnv, for one).
     """
     if credential.follows_base_url or config.upstream_is_loopback:
         return
@@ -45,6 +44,6 @@ def may_go_to(credential: Credential, config: Config) -> None:
     raise CredentialUnusable(
         f"the credential from {credential.source} was not sent: the base URL names {host}, which is neither"
         f" {urlsplit(ANTHROPIC_BASE_URL).hostname} nor this machine, and it comes from the environment",
-        hint="if you mean it, put base_url into the configuration file or pass --base-url,"
+        hint="if this host is intended, put base_url into the configuration file or pass --base-url,"
         " otherwise unset ANTHROPIC_BASE_URL",
     )

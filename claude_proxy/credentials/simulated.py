@@ -7,7 +7,7 @@ SIMULATOR_KEY = "simulator-key-that-opens-nothing"
 
 class SimulatorKey(Source):
     name = "simulator"
-    description = "a made-up key: the built-in simulator asks for one, and your own stay where they are"
+    description = "a made-up key for the built-in simulator; your own credentials are not looked at"
 
     def look(self) -> Finding:
         credential = Credential("api_key", Secret(SIMULATOR_KEY), self.name)

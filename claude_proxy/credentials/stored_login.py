@@ -1,15 +1,18 @@
-"""The Claude CLI's own login (`claude auth login`): where it is kept, and what may be wrong with it."""
+"""The Claude CLI's own login (`claude auth login`): where it is stored, and what may be wrong with it."""
 
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from claude_proxy.credentials.base import Credential, Finding, Secret, Source, flaw
-from claude_proxy.credentials.cli_places import CliPlaces, stamp_of
-from claude_proxy.credentials.keychain_age import KeychainAge
+from claude_proxy.credentials.claude_cli_paths import ABSOLUTE_PATH_HINT, ClaudeCliPaths
+from claude_proxy.credentials.claude_cli_stores import ClaudeCliStores, claude_cli_stores, store_ttl
+from claude_proxy.credentials.fingerprint import fingerprint
+from claude_proxy.credentials.permissions import exposure_hint
 from claude_proxy.credentials.renewal import Renewal
 
 if TYPE_CHECKING:
@@ -17,67 +20,47 @@ if TYPE_CHECKING:
 
 LOG_IN = "run `claude auth login`"
 INFERENCE = "user:inference"
-_MILLISECONDS = 1e11  # as seconds this is the year 5138, as milliseconds 1973: what is smaller is seconds
+_MILLISECONDS = 1e11  # as seconds this is the year 5138, as milliseconds 1973: smaller values are seconds
 
-Stores = Callable[[], "list[KeyringBackend]"]
-
-
-def cli_stores(places: CliPlaces, platform: str = sys.platform) -> "list[KeyringBackend]":
-    """The CLI's stores in the order in which it reads them. Imports keyring."""
-    from claude_proxy.credentials.cli_keyrings import CliFileKeyring, CliKeychain  # noqa: PLC0415 - some 60 ms
-
-    file = CliFileKeyring(places)
-    return [CliKeychain(places), file] if platform == "darwin" else [file]
-
-
-# What makes the CLI look after its login. `auth status` is the call meant for it, and in some half of its runs it
-# is done before its renewal has begun (seen with 2.1.330: 17 of 32 renewed; it waits for one that has begun).
-# Listing the marketplaces, which reads local settings, renewed 34 times of 34.
+# Calls that make the Claude CLI renew its login. `auth status` is meant for it, and in about half of its runs it
+# ends before its renewal has begun (with 2.1.330, 17 of 32 renewed; it waits for one that has begun). Listing the
+# marketplaces, which reads local settings, renewed 34 times of 34.
 RENEWING_CALLS = (("auth", "status"), ("plugin", "marketplace", "list"))
 
 
-def cli_renewal(places: CliPlaces, environ: Mapping[str, str], home: Path) -> Renewal:
-    """How the CLI is made to renew its own login."""
-    return Renewal("claude", RENEWING_CALLS, places.login_file, environ, home)
+def claude_cli_renewal(paths: ClaudeCliPaths, environ: Mapping[str, str], home: Path) -> Renewal:
+    """How the Claude CLI is made to renew its own login."""
+    return Renewal("claude", RENEWING_CALLS, paths.login_file, environ, home)
 
 
 class StoredLogin(Source):
-    """The login that `claude auth login` left behind. Never written, never refreshed by us."""
+    """The login that `claude auth login` left behind. Never written, never refreshed by this program."""
 
     name = "Claude CLI login"
-    way_out = LOG_IN
-    deadline = 8.0
+    login_hint = LOG_IN
+    look_timeout = 8.0
 
     def __init__(
         self,
-        places: CliPlaces,
-        stores: Stores | None = None,
-        age: KeychainAge | None = None,
+        paths: ClaudeCliPaths,
+        stores: ClaudeCliStores | None = None,
+        *,
+        platform: str = sys.platform,
         renewal: Renewal | None = None,
     ) -> None:
-        self.description = f"the login stored by the Claude CLI ({places.login_file})"
-        self._places = places
-        self._stores = stores or (lambda: cli_stores(places))
-        self._age = age or KeychainAge()
+        self.description = f"the login stored by the Claude CLI ({paths.login_file})"
+        self._paths = paths
+        self._stores = stores or (lambda: claude_cli_stores(paths, platform))
+        self._ttl = store_ttl(platform)
         self._renewal = renewal
 
-    def stamp(self) -> object:
-        return stamp_of(self._places.login_file)
-
-    def aged(self) -> bool:
-        return self._age.aged()
+    def fingerprint(self) -> object:
+        return fingerprint(self._paths.login_file)
 
     def look(self) -> Finding:
-        self._age.looked()
-        answers = [self._ask(store) for store in self._stores()]
-        found = [answer for answer in answers if answer.credential]
-        if found:  # both stores may hold one, after the keychain once refused a write: the later one is in use
-            return max(found, key=_expiry)
-        for state in ("unusable", "cannot look"):
-            for answer in answers:
-                if answer.state == state:
-                    return answer
-        return self.not_here(f"no login in {self._places.login_file}")
+        if self._paths.problem:
+            return self.unusable(self._paths.problem, ABSOLUTE_PATH_HINT)
+        return replace(self._look_in_stores(), ttl=self._ttl)
 
     def can_renew(self, credential: Credential) -> bool:
         return self._renewal is not None
@@ -87,11 +70,22 @@ class StoredLogin(Source):
             return super().renew(credential)
         return self._renewal.run(lambda: self.look().credential != credential)
 
-    def _ask(self, store: "KeyringBackend") -> Finding:
-        from keyring.errors import KeyringError, KeyringLocked  # noqa: PLC0415 - loaded by now
+    def _look_in_stores(self) -> Finding:
+        answers = [self._look_in(store) for store in self._stores()]
+        found = [answer for answer in answers if answer.credential]
+        if found:  # both stores may hold one, after the keychain once refused a write: the later one is in use
+            return max(found, key=_expiry)
+        for state in ("unusable", "cannot look"):
+            for answer in answers:
+                if answer.state == state:
+                    return answer
+        return self.not_here(f"no login in {self._paths.login_file}")
+
+    def _look_in(self, store: "KeyringBackend") -> Finding:
+        from keyring.errors import KeyringError, KeyringLocked  # noqa: PLC0415 - loaded by the stores already
 
         try:
-            text = store.get_password(self._places.login_service, self._places.account)
+            text = store.get_password(self._paths.login_service, self._paths.account)
         except KeyringLocked as exc:
             return self.cannot_look(str(exc), "unlock it with `security unlock-keychain`")
         except KeyringError as exc:
@@ -99,7 +93,7 @@ class StoredLogin(Source):
         return self.not_here("no login") if text is None else self.read(text)
 
     def read(self, text: str) -> Finding:
-        """What the store's document says. Every field is checked: the CLI's versions differ, and so do its repairs."""
+        """The finding for the store's document. Every field is checked, because versions of the CLI differ."""
         try:
             document = json.loads(text)
         except (ValueError, RecursionError):
@@ -119,16 +113,21 @@ class StoredLogin(Source):
         scopes = _scopes(login.get("scopes"))
         if scopes and INFERENCE not in scopes:
             return self.unusable(f"the login lacks the permission {INFERENCE}", LOG_IN)
+        return self._found(token, scopes, login)
+
+    def _found(self, token: str, scopes: tuple[str, ...], login: Mapping[str, object]) -> Finding:
+        subscription = login.get("subscriptionType")
         credential = Credential(
             "oauth",
             Secret(token),
             self.name,
             expires_at=epoch_seconds(login.get("expiresAt")),
             scopes=scopes,
-            subscription=_name(login.get("subscriptionType")),
+            subscription=subscription if isinstance(subscription, str) and not flaw(subscription) else None,
             stored_login=True,
         )
-        return Finding(self.name, "found", str(self._places.login_file), credential=credential)
+        file = self._paths.login_file
+        return Finding(self.name, "found", str(file), exposure_hint(file), credential)
 
 
 def epoch_seconds(value: object) -> float | None:
@@ -145,15 +144,10 @@ def epoch_seconds(value: object) -> float | None:
 
 
 def _scopes(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(value.split())
-    if isinstance(value, list):
-        return tuple(item for item in value if isinstance(item, str))
-    return ()
-
-
-def _name(value: object) -> str | None:
-    return value if isinstance(value, str) and not flaw(value) else None
+    items = value.split() if isinstance(value, str) else value
+    if not isinstance(items, list):
+        return ()
+    return tuple(item for item in items if isinstance(item, str) and not flaw(item))
 
 
 def _expiry(finding: Finding) -> float:

@@ -1,65 +1,67 @@
-"""A key that the user gave to this program: it lies in the system's keyring, under our own name."""
+"""A key that the user gave to this program: an entry in the system's keyring, under this program's own name."""
 
 import json
 import os
-import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-from claude_proxy.credentials.base import Credential, Finding, Kind, Secret, Source, flaw, looks_like_oauth
-from claude_proxy.credentials.cli_places import stamp_of
-from claude_proxy.credentials.programs import without_secrets
+from claude_proxy.credentials.base import (
+    MAX_SECRET,
+    Credential,
+    Finding,
+    Kind,
+    Secret,
+    Source,
+    flaw,
+    looks_like_oauth,
+    printable,
+)
+from claude_proxy.credentials.fingerprint import fingerprint
+from claude_proxy.credentials.programs import ProgramError, ProgramTimeout, run_program, without_secrets
 from claude_proxy.errors import CredentialUnusable
+from claude_proxy.files import make_directory
 from claude_proxy.paths import APP, paths
 
 SERVICE = APP
 ACCOUNT = "anthropic"
-DEADLINE = 5.0
-PATIENCE = 60.0  # to store or forget: the user is there to answer a dialog
+LOOK_TIMEOUT = 5.0
+DIALOG_TIMEOUT = 60.0  # to store or forget: the user may have to answer a dialog
 RETRY = 60.0  # a keyring that was locked at login may be open now
 _CHILD = Path(__file__).with_name("keyring_child.py")
+_MAX_ANSWER = 16 * MAX_SECRET  # in JSON a character may take six bytes
 _UNLOCK = "unlock your keyring, and this source is asked again"
 
 
 class SystemKeyring(Source):
-    """The entry `claude-proxy` in the system keyring, kept by `claude-proxy credentials set`."""
+    """The entry `claude-proxy` in the system keyring, which `claude-proxy credentials set` writes."""
 
     name = "system keyring"
     description = f"a key you gave this program (keyring entry {SERVICE}, {ACCOUNT})"
 
-    def __init__(self, deadline: float = DEADLINE, clock: Callable[[], float] = time.monotonic) -> None:
-        self._time_to_answer = deadline
-        self._clock = clock
-        self._retry_at: float | None = None
+    def __init__(self, timeout: float = LOOK_TIMEOUT) -> None:
+        self._timeout = timeout
         self._marker = _marker()
 
-    def stamp(self) -> object:
-        return stamp_of(self._marker)
-
-    def aged(self) -> bool:
-        return self._retry_at is not None and self._clock() >= self._retry_at
+    def fingerprint(self) -> object:
+        return fingerprint(self._marker)
 
     def look(self) -> Finding:
-        answer = _ask("get", self._time_to_answer)
-        self._retry_at = None
+        answer = _ask_keyring("get", self._timeout)
         match answer.get("state"):
             case "found":
                 return self._read(str(answer.get("secret", "")).strip())
             case "not here":
                 return self.not_here(f"no entry {SERVICE}")
             case "locked":
-                self._retry_at = self._clock() + RETRY
-                return self.cannot_look("the keyring is locked", _UNLOCK)
+                return self.cannot_look("the keyring is locked", _UNLOCK, ttl=RETRY)
             case "absent":
                 return self.cannot_look("this session has no keyring service")
-            case "silent":
-                self._retry_at = self._clock() + RETRY * 10  # each look may have opened a dialog
-                return self.cannot_look(f"the keyring did not answer within {self._time_to_answer:g} s", _UNLOCK)
+            case "silent":  # the next look may open another dialog: not soon
+                return self.cannot_look(
+                    f"the keyring did not answer within {self._timeout:g} s", _UNLOCK, ttl=RETRY * 10
+                )
             case _:
-                self._retry_at = self._clock() + RETRY
-                return self.cannot_look(f"the keyring failed: {answer.get('detail')}")
+                return self.cannot_look(f"the keyring failed: {answer.get('detail')}", ttl=RETRY)
 
     def _read(self, text: str) -> Finding:
         if problem := flaw(text):
@@ -70,25 +72,26 @@ class SystemKeyring(Source):
 
 
 def remember(secret: Secret) -> str:
-    """Store `secret` in the system keyring; the name of the keyring that took it. Raises CredentialUnusable."""
+    """Store `secret` in the system keyring; the name of the keyring that holds it. Raises CredentialUnusable."""
     if problem := flaw(secret.reveal()):
         raise CredentialUnusable(f"this is not a key: {problem}")
-    answer = _ask("set", PATIENCE, secret.reveal())
-    _touch(_marker())
-    return _done(answer, "store the key")
+    answer = _ask_keyring("set", DIALOG_TIMEOUT, secret.reveal())
+    _touch_marker()
+    return _check_done(answer, "store the key")
 
 
 def forget() -> bool:
     """Remove the stored key; whether there was one. Raises CredentialUnusable if the keyring cannot be asked."""
-    answer = _ask("forget", PATIENCE)
-    _touch(_marker())
+    answer = _ask_keyring("forget", DIALOG_TIMEOUT)
+    _touch_marker()
     if answer.get("state") == "not here":
         return False
-    _done(answer, "forget the key")
+    _check_done(answer, "forget the key")
     return True
 
 
-def _done(answer: dict[str, object], what: str) -> str:
+def _check_done(answer: dict[str, object], action: str) -> str:
+    """The detail of an answer that says "done". Raises CredentialUnusable for any other."""
     match answer.get("state"):
         case "done":
             return str(answer.get("detail"))
@@ -100,28 +103,34 @@ def _done(answer: dict[str, object], what: str) -> str:
             reason = "the keyring did not answer"
         case _:
             reason = str(answer.get("detail"))
-    raise CredentialUnusable(f"cannot {what}: {reason}", hint="unlock your keyring, or set ANTHROPIC_API_KEY instead")
+    raise CredentialUnusable(f"cannot {action}: {reason}", hint="unlock your keyring, or set ANTHROPIC_API_KEY instead")
 
 
-def _ask(action: str, deadline: float, secret: str = "") -> dict[str, object]:
-    # -P: nothing that lies in the current directory can pass for a module of ours
+def _ask_keyring(action: str, timeout: float, secret: str = "") -> dict[str, object]:
+    """The answer of `keyring_child.py`; its `detail`, which may be a third party's text, can be shown as it is."""
+    # -P: no file of the current directory is imported in place of a module
     command = [sys.executable, "-P", str(_CHILD), action, SERVICE, ACCOUNT]
     try:
-        done = subprocess.run(  # noqa: S603 - our own program
+        done = run_program(
             command,
-            input=secret.encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=without_secrets(os.environ),
-            timeout=deadline,
-            check=False,
+            environ=without_secrets(os.environ),
+            cwd=None,
+            timeout=timeout,
+            max_output=_MAX_ANSWER,
+            stdin=secret.encode(),
+            own_session=False,  # a keyring may ask for its password on the terminal
         )
         answer = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
+    except ProgramTimeout:
         return {"state": "silent"}
-    except (OSError, ValueError):  # it could not start, or died before it answered
+    except (ProgramError, ValueError):  # it could not start, or ended before it answered
         return {"state": "error", "detail": "it could not be asked"}
-    return answer if isinstance(answer, dict) else {}
+    if not isinstance(answer, dict):
+        return {}
+    if "detail" in answer:
+        detail = str(answer["detail"])
+        answer["detail"] = printable(detail.replace(secret, "***") if secret else detail)
+    return answer
 
 
 def _marker() -> Path:
@@ -129,6 +138,7 @@ def _marker() -> Path:
     return paths().state / "keyring-changed"
 
 
-def _touch(file: Path) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _touch_marker() -> None:
+    file = _marker()
+    make_directory(file.parent)
     file.touch(0o600)

@@ -1,4 +1,4 @@
-"""What somebody who uses a plan login with this program should know, in three lines."""
+"""What a user of a plan login should know before using it with this program, in three lines."""
 
 from claude_proxy.credentials.base import Credential
 
@@ -9,10 +9,10 @@ To switch, set ANTHROPIC_API_KEY, run `claude-proxy credentials set`, or log in 
 
 
 def terms_note(credential: Credential) -> str | None:
-    """Three plain lines for a plan login, None for everything else.
+    """Three lines for a plan login, None for everything else.
 
-    A login to the Console (a key, an Anthropic profile) is what Anthropic means for tools. An OAuth token that
-    was given on purpose is a plan's too: only plans have them (`claude setup-token`).
+    Anthropic intends Console logins (a key, an Anthropic profile) for tools. An OAuth token in a variable or in
+    the system keyring belongs to a plan too: only plans have them (`claude setup-token`).
     """
     if credential.kind != "oauth" or credential.source.startswith("Anthropic profile"):
         return None

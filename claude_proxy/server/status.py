@@ -43,7 +43,7 @@ async def status(request: web.Request) -> web.Response:
                 "is_anthropic": config.upstream_is_anthropic,
                 "simulator": config.simulator,
             },
-            "credential": await _credential(state),
+            "credential": _credential(state),
             "requests": state.counters.served,
             "open_requests": sum(not each.quiet for each in state.open),
             "clients": dict(state.counters.clients.most_common()),
@@ -54,12 +54,14 @@ async def status(request: web.Request) -> web.Response:
     )
 
 
-async def _credential(state: State) -> dict[str, object]:
-    """What is said about the credential in force: where it comes from, never more of it than its tail."""
+def _credential(state: State) -> dict[str, object]:
+    """What is known about the credential in force, without waiting: where it comes from, and at most its tail."""
     try:
-        credential = await state.chain.credential()
+        credential = state.chain.known()
     except CredentialError as exc:
         return {"found": False, "message": exc.message, "hint": exc.hint}
+    if credential is None:
+        return {"found": False, "message": "the search for one has not ended yet", "hint": "ask again in a moment"}
     return {
         "found": True,
         "source": credential.source,

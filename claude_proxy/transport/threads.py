@@ -1,4 +1,4 @@
-"""Blocking work beside the event loop, in a thread that can never hold up the end of the process."""
+"""Blocking work outside the event loop, in a daemon thread that does not delay the end of the process."""
 
 import asyncio
 import threading
@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def start(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
+def run_in_thread(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
     """Run `work` in a daemon thread of its own; the future belongs to the running loop.
 
     Not `asyncio.to_thread`: its pool is joined when the loop closes and again at exit, and a keychain or a
@@ -17,8 +17,8 @@ def start(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():  # nobody waits any more
+    def finish(result: T | None, error: BaseException | None) -> None:
+        if future.done():  # it was cancelled
             return
         if error is not None:
             future.set_exception(error)
@@ -30,11 +30,11 @@ def start(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
         error: BaseException | None = None
         try:
             result = work()
-        except BaseException as exc:  # noqa: BLE001 - carried over to whoever awaits
+        except BaseException as exc:  # noqa: BLE001 - raised again by the future
             error = exc
         try:
-            loop.call_soon_threadsafe(settle, result, error)
-        except RuntimeError:  # the loop has closed meanwhile
+            loop.call_soon_threadsafe(finish, result, error)
+        except RuntimeError:  # the loop has been closed in the meantime
             return
 
     threading.Thread(target=run, name=name, daemon=True).start()

@@ -1,13 +1,14 @@
 """What the tests of credentials share: the Claude CLI's store as files, written as the CLI writes them."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from claude_proxy.credentials import programs
-from claude_proxy.credentials.cli_places import CliPlaces, cli_places
+from claude_proxy.credentials.claude_cli_paths import ClaudeCliPaths, claude_cli_paths
 
 
 class CliStore:
@@ -16,14 +17,14 @@ class CliStore:
     def __init__(self, home: Path, environ: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.environ = dict(environ or {"HOME": str(home), "USER": "somebody"})
-        self.places: CliPlaces = cli_places(self.environ, home)
+        self.paths: ClaudeCliPaths = claude_cli_paths(self.environ, home)
 
     def write(self, document: object) -> None:
         """Replace the stored login, as the CLI does: a new file renamed over the old one."""
         self.write_text(json.dumps(document, separators=(",", ":")))
 
     def write_text(self, text: str) -> None:
-        file = self.places.login_file
+        file = self.paths.login_file
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_name(".credentials.json.tmp.1")
         temporary.touch(0o600)
@@ -42,16 +43,24 @@ class CliStore:
         self.write({"claudeAiOauth": login | fields})
 
     def log_out(self) -> None:
-        self.places.login_file.unlink()
+        self.paths.login_file.unlink()
 
     def keep_key(self, key: object) -> None:
-        self.places.state_file.write_text(json.dumps({"numStartups": 3, "primaryApiKey": key}), "utf-8")
+        self.paths.state_file.touch(0o600)
+        self.paths.state_file.write_text(json.dumps({"numStartups": 3, "primaryApiKey": key}), "utf-8")
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let threads and tasks run until `condition` holds."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - threads set no asyncio.Event
+            await asyncio.sleep(0.001)
 
 
 @pytest.fixture(autouse=True)
 def _no_installed_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a program that a test puts on the PATH is found, not what happens to be installed on this machine."""
-    monkeypatch.setattr(programs, "_SYSTEM_PLACES", ())
+    monkeypatch.setattr(programs, "_SYSTEM_DIRECTORIES", ())
 
 
 @pytest.fixture

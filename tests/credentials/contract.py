@@ -47,7 +47,7 @@ class SourceContract:
     def test_nothing_printable_holds_the_secret(self):
         source = self.holding(SECRET)
         finding = source.look()
-        assert SECRET not in f"{finding!r} {finding.detail} {finding.hint} {source.description} {source.stamp()}"
+        assert SECRET not in f"{finding!r} {finding.detail} {finding.hint} {source.description} {source.fingerprint()}"
 
     def test_a_secret_that_would_break_a_header_is_unusable(self):
         finding = self.holding("sk-ant-api03-AAAA\r\nx-evil: 1").look()
@@ -57,9 +57,8 @@ class SourceContract:
     def test_a_secret_that_is_not_ascii_is_unusable(self):
         assert self.holding("sk-ant-\N{GREEK SMALL LETTER ALPHA}pi03-AAAA").look().state == "unusable"
 
-    def test_looking_changes_neither_the_stamp_nor_the_answer(self):
+    def test_a_look_changes_neither_the_fingerprint_nor_the_answer(self):
         source = self.holding(SECRET)
-        first, stamp = source.look(), source.stamp()
+        first, fingerprint = source.look(), source.fingerprint()
         assert source.look() == first
-        assert source.stamp() == stamp
-        assert not source.aged()
+        assert source.fingerprint() == fingerprint

@@ -3,13 +3,14 @@ import json
 import pytest
 
 from claude_proxy.credentials.api_key_helper import TTL_VARIABLE, ApiKeyHelper
+from claude_proxy.credentials.claude_cli_paths import claude_cli_paths
 from tests.credentials.contract import SECRET, SourceContract, found
 
 
 def helper(cli, command: object, **options):
-    cli.places.settings_file.parent.mkdir(exist_ok=True)
-    cli.places.settings_file.write_text(json.dumps({"model": "opus", "apiKeyHelper": command}))
-    return ApiKeyHelper(cli.places, cli.environ | options.pop("environ", {}), cli.home, **options)
+    cli.paths.settings_file.parent.mkdir(exist_ok=True)
+    cli.paths.settings_file.write_text(json.dumps({"model": "opus", "apiKeyHelper": command}))
+    return ApiKeyHelper(cli.paths, cli.environ | options.pop("environ", {}), cli.home, **options)
 
 
 class TestApiKeyHelper(SourceContract):
@@ -18,7 +19,7 @@ class TestApiKeyHelper(SourceContract):
         self.cli, self.printed = cli, tmp_path / "printed"
 
     def empty(self):
-        return ApiKeyHelper(self.cli.places, self.cli.environ, self.cli.home)
+        return ApiKeyHelper(self.cli.paths, self.cli.environ, self.cli.home)
 
     def holding(self, secret: str):
         self.printed.write_bytes(f"{secret}\n".encode())
@@ -36,23 +37,12 @@ def test_what_it_prints_is_a_key_and_no_login(cli):
     assert not credential.stored_login
 
 
-def test_the_answer_lasts_five_minutes(cli):
-    now = 0.0
-    source = helper(cli, "echo key", clock=lambda: now)
-    assert not source.aged()
-    source.look()
-    now = 299
-    assert not source.aged()
-    now = 300
-    assert source.aged()
-
-
-def test_the_users_variable_sets_how_long_it_lasts(cli):
-    now = 0.0
-    source = helper(cli, "echo key", environ={TTL_VARIABLE: "1500"}, clock=lambda: now)
-    source.look()
-    now = 1.5
-    assert source.aged()
+@pytest.mark.parametrize(
+    ("given", "seconds"), [(None, 300), ("1500", 1.5), ("0", 0), ("soon", 300), ("-1", 300), ("9" * 5000, 300)]
+)
+def test_the_answer_lasts_five_minutes_or_as_long_as_the_users_variable_says(cli, given, seconds):
+    environ = {} if given is None else {TTL_VARIABLE: given}
+    assert helper(cli, "echo key", environ=environ).look().ttl == seconds
 
 
 @pytest.mark.parametrize("command", [f"echo {SECRET}; exit 3", "true", "echo two words", f"echo {SECRET} >&2"])
@@ -64,25 +54,34 @@ def test_a_command_that_fails_is_not_passed_over(cli, command):
 
 
 def test_a_command_that_failed_is_tried_again_soon(cli):
-    now = 0.0
-    source = helper(cli, "false", clock=lambda: now)
-    source.look()
-    now = 10
-    assert source.aged()
+    assert helper(cli, "false").look().ttl == 10
 
 
 def test_a_command_that_never_ends_is_ended_with_all_it_started(cli, tmp_path):
-    source = helper(cli, f"echo $$ > {tmp_path}/pid; echo {SECRET}; sleep 300 & wait", patience=0.3)
+    source = helper(cli, f"echo $$ > {tmp_path}/pid; echo {SECRET}; sleep 300 & wait", timeout=0.3)
     finding = source.look()
     assert "did not finish" in finding.detail
     assert SECRET not in f"{finding}"
+
+
+@pytest.mark.parametrize("command", ["echo key\x00", "echo \ud800", "\x00"])
+def test_a_command_that_no_program_can_be_given_is_reported(cli, command):
+    finding = helper(cli, command).look()
+    assert finding.state == "unusable"
+    assert "holds a character" in finding.detail
+
+
+def test_a_command_that_prints_without_end_is_ended(cli):
+    finding = helper(cli, "yes sk-ant-api03-AAAAAAAA").look()
+    assert finding.state == "unusable"
+    assert "printed more than" in finding.detail
 
 
 def test_a_command_that_cannot_be_run_is_reported(cli):
     cli.home.joinpath("elsewhere").mkdir()
     source = helper(cli, "echo key")
     source._home = cli.home / "gone"
-    assert "could not be run" in source.look().detail
+    assert "could not be used: No such file" in source.look().detail
 
 
 @pytest.mark.parametrize("command", [None, "", "  ", 7, ["echo"]])
@@ -92,23 +91,34 @@ def test_settings_without_a_command_have_none(cli, command):
 
 def test_settings_of_another_form_have_none(cli):
     source = helper(cli, "echo key")
-    cli.places.settings_file.write_text("[]")
+    cli.paths.settings_file.write_text("[]")
     assert source.look().state == "not here"
 
 
 def test_damaged_settings_cannot_be_looked_into(cli):
     source = helper(cli, "echo key")
-    cli.places.settings_file.write_text("{")
+    cli.paths.settings_file.write_text("{")
     assert source.look().state == "cannot look"
 
 
 def test_unreadable_settings_cannot_be_looked_into(cli):
-    cli.places.settings_file.mkdir(parents=True)
-    assert ApiKeyHelper(cli.places, cli.environ, cli.home).look().state == "cannot look"
+    cli.paths.settings_file.mkdir(parents=True)
+    assert ApiKeyHelper(cli.paths, cli.environ, cli.home).look().state == "cannot look"
 
 
 def test_a_project_cannot_bring_a_command(cli, tmp_path, monkeypatch):
     (tmp_path / ".claude").mkdir()
     (tmp_path / ".claude/settings.json").write_text('{"apiKeyHelper": "echo key"}')
     monkeypatch.chdir(tmp_path)
-    assert ApiKeyHelper(cli.places, cli.environ, cli.home).look().state == "not here"
+    assert ApiKeyHelper(cli.paths, cli.environ, cli.home).look().state == "not here"
+
+
+def test_a_relative_directory_cannot_bring_a_command(home, tmp_path, monkeypatch):
+    (tmp_path / ".claude").mkdir()
+    (tmp_path / ".claude/settings.json").write_text(json.dumps({"apiKeyHelper": f"touch {tmp_path}/ran; echo key"}))
+    monkeypatch.chdir(tmp_path)
+    environ = {"CLAUDE_CONFIG_DIR": ".claude"}
+    finding = ApiKeyHelper(claude_cli_paths(environ, home), environ, home).look()
+    assert finding.state == "unusable"
+    assert "relative" in finding.detail
+    assert not (tmp_path / "ran").exists()

@@ -1,6 +1,15 @@
 import pytest
 
-from claude_proxy.credentials.base import MAX_SECRET, Credential, Finding, Secret, Source, flaw, looks_like_oauth
+from claude_proxy.credentials.base import (
+    MAX_SECRET,
+    Credential,
+    Finding,
+    Secret,
+    Source,
+    flaw,
+    looks_like_oauth,
+    printable,
+)
 
 TEXT = "sk-ant-api03-made-up-for-the-tests-AAAAAAAAAAAAwxyz"
 
@@ -59,7 +68,33 @@ def test_a_source_has_an_answer_of_each_kind():
 
 def test_a_source_is_constant_and_renews_nothing_unless_it_says_so():
     source, credential = Deaf(), Credential("api_key", Secret(TEXT), "deaf")
-    assert source.stamp() == source.stamp()
-    assert not source.aged()
+    assert source.fingerprint() == source.fingerprint()
+    assert not source.has_fingerprint
     assert not source.can_renew(credential)
     assert source.renew(credential) == "it cannot be renewed"
+
+
+def test_a_source_that_has_a_fingerprint_says_so():
+    class Watched(Deaf):
+        def fingerprint(self) -> object:
+            return 1
+
+    assert Watched().has_fingerprint
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("caf\N{LATIN SMALL LETTER E WITH ACUTE}", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"),
+        ("one\ntwo\r\nthree", "one two three"),
+        ("\x1b[2Jcleared\x07", "\\x1b[2Jcleared\\x07"),
+        ("\N{RIGHT-TO-LEFT OVERRIDE}txt", "\\u202etxt"),
+        ("/home/\udcff/x", "/home/\\udcff/x"),
+        (f"it holds {TEXT}", "it holds sk-ant-***"),
+        ("x" * 1000, "x" * 500 + "…"),
+    ],
+)
+def test_what_a_finding_says_can_be_shown_as_it_is(text: str, shown: str):
+    assert printable(text) == shown
+    finding = Finding("deaf", "cannot look", text, text)
+    assert (finding.detail, finding.hint) == (shown, shown)

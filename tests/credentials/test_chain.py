@@ -1,22 +1,23 @@
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
 from claude_proxy import config
-from claude_proxy.credentials import chain as chain_module
+from claude_proxy.credentials import renewer
 from claude_proxy.credentials.base import Credential, Finding, Secret, Source
 from claude_proxy.credentials.chain import (
     RENEW_BEFORE,
-    RETRY_LOOK,
-    RETRY_RENEWAL,
     SOURCES,
     CredentialChain,
     credential_chain,
     winner,
 )
+from claude_proxy.credentials.renewer import RETRY_RENEWAL
 from claude_proxy.credentials.simulated import SIMULATOR_KEY
-from claude_proxy.errors import CredentialUnusable, NoCredential
+from claude_proxy.errors import CredentialError, CredentialUnusable, NoCredential
+from tests.credentials.conftest import until
 from tests.credentials.contract import SECRET
 
 NOW = 1_800_000_000.0
@@ -26,7 +27,7 @@ class Given(Source):
     """A source whose answer the test writes; it counts how often it is asked, and how often it renews."""
 
     description = "for a test"
-    way_out = "log in again"
+    login_hint = "log in again"
 
     def __init__(self, name: str = "given", finding: Finding | None = None) -> None:
         self.name = name
@@ -34,24 +35,19 @@ class Given(Source):
         self.looks = self.renewals = self.version = 0
         self.replacement: Finding | None = None
         self.renewable = True
-        self.old = False
 
-    def holds(self, text: str, expires_at: float | None = None) -> "Given":
+    def holds(self, text: str, expires_at: float | None = None, ttl: float | None = None) -> "Given":
         self.version += 1
         credential = Credential("oauth", Secret(text), self.name, expires_at=expires_at)
-        self.finding = Finding(self.name, "found", credential=credential)
+        self.finding = Finding(self.name, "found", credential=credential, ttl=ttl)
         return self
 
     def look(self):
         self.looks += 1
-        self.old = False
         return self.finding
 
-    def stamp(self):
+    def fingerprint(self):
         return self.version
-
-    def aged(self):
-        return self.old
 
     def can_renew(self, credential):
         return self.renewable
@@ -64,6 +60,22 @@ class Given(Source):
         return None
 
 
+class Hanging(Given):
+    """A source whose look or renewal ends when the test releases it."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(name)
+        self.holds(text)
+        self.release = threading.Event()
+        self.hangs = True
+
+    def look(self):
+        finding = super().look()
+        if self.hangs:
+            self.release.wait(30)
+        return finding
+
+
 class Clock:
     now = NOW
 
@@ -72,18 +84,28 @@ class Clock:
 
 
 def made(*sources: Source, clock: Clock | None = None, url: str = config.ANTHROPIC_BASE_URL) -> CredentialChain:
-    return CredentialChain(sources, config.load({}, {"ANTHROPIC_BASE_URL": url}), clock=clock or Clock())
+    clock = clock or Clock()
+    return CredentialChain(sources, config.load({}, {"ANTHROPIC_BASE_URL": url}), clock=clock, monotonic=clock)
 
 
 async def text(chain: CredentialChain) -> str:
     return (await chain.credential()).secret.reveal()
 
 
+def known(chain: CredentialChain) -> str | None:
+    """The text of the credential that `chain` knows, without waiting; None if it knows of none."""
+    try:
+        credential = chain.known()
+    except CredentialError:
+        return None
+    return credential.secret.reveal() if credential else None
+
+
 async def test_the_first_source_that_has_one_wins():
     assert await text(made(Given("a"), Given("b").holds("first"), Given("c").holds("second"))) == "first"
 
 
-async def test_while_nothing_moves_nothing_is_looked_at_again():
+async def test_while_nothing_changes_nothing_is_looked_at_again():
     first, second = Given("a"), Given("b").holds("token")
     chain = made(first, second)
     for _ in range(5):
@@ -101,28 +123,38 @@ async def test_a_login_made_meanwhile_is_used_by_the_next_request():
     assert await text(chain) == "earlier"
 
 
-async def test_for_a_moment_after_a_look_nobody_looks_again():
+async def test_for_a_moment_after_a_check_sources_are_not_checked_again():
     source = Given().holds("one")
-    chain = CredentialChain([source], config.load({}, {}), settled=3600)
+    chain = CredentialChain([source], config.load({}, {}), recheck_interval=3600)
     assert await text(chain) == "one"  # looked at
-    assert await text(chain) == "one"  # found unmoved
+    assert await text(chain) == "one"  # found unchanged
     source.holds("two")
     assert await text(chain) == "one"
     assert await chain.refused(Credential("oauth", Secret("one"), "given")) is not None  # a refusal does look
     assert await text(chain) == "two"
 
 
-def test_what_never_moves_is_known():
-    assert (Unmoving().moves, Given().moves) == (False, True)
+async def test_a_change_that_no_fingerprint_shows_is_noticed_after_the_ttl():
+    clock, source = Clock(), Given().holds("old", ttl=60)
+    chain = made(source, clock=clock)
+    assert await text(chain) == "old"
+    source.holds("new", ttl=60).version -= 1
+    clock.now += 59
+    assert await text(chain) == "old"
+    assert source.looks == 1
+    clock.now += 1
+    assert await text(chain) == "old"  # the look is in the background
+    await until(lambda: source.looks == 2)
+    await until(lambda: known(chain) == "new")
 
 
-async def test_an_answer_that_has_aged_is_asked_for_again():
-    source = Given().holds("token")
-    chain = made(source)
-    await text(chain)
-    source.old = True
-    await text(chain)
-    assert source.looks == 2
+async def test_an_answer_much_older_than_its_ttl_is_not_used():
+    clock, source = Clock(), Given().holds("old", ttl=60)
+    chain = made(source, clock=clock)
+    assert await text(chain) == "old"
+    source.holds("new", ttl=60).version -= 1
+    clock.now += 120
+    assert await text(chain) == "new"
 
 
 async def test_a_logout_is_seen_by_the_next_request():
@@ -170,37 +202,109 @@ async def test_what_was_given_on_purpose_is_not_passed_over():
     assert winner(await chain.survey()) is None
 
 
-async def test_a_source_that_does_not_answer_is_passed_over():
-    release = threading.Event()
-    stuck = Given("stuck")
-    stuck.deadline = 0.05
-    stuck.look = release.wait  # type: ignore[method-assign]
-    chain = made(stuck, Given("b").holds("token"))
+async def test_a_source_that_hangs_is_passed_over_and_delays_one_request_only():
+    clock, hanging = Clock(), Hanging("hanging", "late")
+    hanging.look_timeout = 0.05
+    chain = made(hanging, Given("b").holds("token"), clock=clock)
     assert await text(chain) == "token"
+    hanging.look_timeout = 30.0
+    for _ in range(5):
+        clock.now += 3600
+        assert await asyncio.wait_for(text(chain), 10) == "token"
     assert "no answer" in (await chain.survey())[0].detail
-    release.set()
+    assert hanging.looks == 1
+    assert sum(thread.name == "look: hanging" for thread in threading.enumerate()) == 1
+    hanging.release.set()
 
 
-class Unmoving(Given):
-    """One that gives no sign when it would answer otherwise."""
-
-    stamp = Source.stamp
-    aged = Source.aged
+class HangingWithoutFingerprint(Hanging):
+    fingerprint = Source.fingerprint
 
 
-@pytest.mark.parametrize("kind", [Given, Unmoving])
-async def test_a_source_that_did_not_answer_is_asked_again_after_a_while(kind: type[Given]):
-    release, clock = threading.Event(), Clock()
-    slow = kind("slow").holds("first")
-    slow.deadline, answer = 0.05, slow.look
-    slow.look = release.wait  # type: ignore[method-assign]
-    chain = made(slow, Given("b").holds("second"), clock=clock)
+@pytest.mark.parametrize("kind", [Hanging, HangingWithoutFingerprint])
+async def test_a_late_answer_counts_when_it_comes(kind: type[Hanging]):
+    slow = kind("slow", "first")
+    slow.look_timeout = 0.05
+    chain = made(slow, Given("b").holds("second"))
     assert await text(chain) == "second"
-    slow.look, slow.deadline = answer, 10.0  # type: ignore[method-assign]
-    assert await text(chain) == "second"
-    clock.now += RETRY_LOOK
+    slow.release.set()
+    await until(lambda: known(chain) == "first")
     assert await text(chain) == "first"
-    release.set()
+
+
+async def test_fifty_requests_share_one_look():
+    slow = Hanging("hanging", "token")
+    chain = made(slow)
+    waiting = [asyncio.create_task(text(chain)) for _ in range(50)]
+    await until(lambda: slow.looks)
+    waiting.pop().cancel()
+    slow.release.set()
+    assert set(await asyncio.gather(*waiting)) == {"token"}
+    assert slow.looks == 1
+
+
+async def test_a_hint_about_the_credential_in_force_is_logged_once(caplog):
+    source = Given().holds("token")
+    source.finding = replace(source.finding, hint="run `chmod 600 FILE`")
+    chain = made(source)
+    await text(chain)
+    source.version += 1
+    source.finding = replace(source.finding, detail="changed")
+    await text(chain)
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "given: run `chmod 600 FILE`"
+    ]
+
+
+class TestKnown:
+    async def test_nothing_is_known_before_the_first_search_has_ended(self):
+        source = Hanging("hanging", "token")
+        chain = made(source)
+        assert chain.known() is None
+        assert chain.known() is None
+        source.release.set()
+        await until(chain.known)
+        assert source.looks == 1
+
+    async def test_it_is_the_credential_in_force_and_costs_no_look(self):
+        source = Given().holds("token")
+        chain = made(source)
+        credential = await chain.credential()
+        assert chain.known() is credential
+        assert source.looks == 1
+
+    async def test_it_does_not_wait_for_a_source_that_hangs(self):
+        source = Hanging("hanging", "old")
+        source.hangs = False
+        chain = made(source)
+        old = await chain.credential()
+        source.hangs = True
+        source.holds("new")
+        assert chain.known() is old
+        await until(lambda: source.looks == 2)
+        assert chain.known() is old
+        source.release.set()
+        await until(lambda: chain.known() is not old)
+
+    async def test_a_search_that_found_nothing_is_the_error_until_something_is_there(self):
+        source = Given()
+        chain = made(source)
+        with pytest.raises(NoCredential):
+            await chain.credential()
+        with pytest.raises(NoCredential, match="looked at: given: nothing"):
+            chain.known()
+        source.holds("token")
+        with pytest.raises(NoCredential):
+            chain.known()
+        await until(lambda: known(chain) == "token")
+
+    async def test_an_expired_login_is_renewed_without_a_wait(self):
+        source = Given().holds("old", NOW - 1)
+        source.replacement = Given().holds("new", NOW + 9999).finding
+        chain = made(source)
+        assert chain.known() is None
+        await until(chain.known)
+        assert source.renewals == 1
 
 
 async def test_a_credential_that_may_not_go_there_is_passed_over_with_the_reason():
@@ -240,11 +344,34 @@ class TestRunningOut:
             await made(source).credential()
         assert caught.value.hint == "log in again"
 
-    async def test_one_about_to_expire_is_renewed_before_it_is_used(self):
+    async def test_one_about_to_expire_is_renewed_in_the_background_and_used_meanwhile(self):
         source = Given().holds("old", NOW + RENEW_BEFORE - 1)
         source.replacement = Given().holds("new", NOW + 9999).finding
-        assert await text(made(source)) == "new"
+        chain = made(source)
+        assert await text(chain) == "old"
+        await until(lambda: known(chain) == "new")
+        assert await text(chain) == "new"
         assert source.renewals == 1
+
+    async def test_a_renewal_that_hangs_delays_nothing_while_the_credential_is_good(self):
+        source, release = Given().holds("good", NOW + 200), threading.Event()
+
+        def renew(_):
+            source.renewals += 1
+            release.wait(30)
+
+        source.renew = renew  # type: ignore[method-assign]
+        chain = made(source)
+        for _ in range(5):
+            assert await asyncio.wait_for(text(chain), 10) == "good"
+            assert chain.known() is await chain.credential()
+        assert source.renewals == 1
+        release.set()
+
+    async def test_an_expired_one_is_waited_for(self):
+        source = Given().holds("old", NOW - 1)
+        source.replacement = Given().holds("new", NOW + 9999).finding
+        assert await text(made(source)) == "new"
 
     async def test_one_that_lasts_is_left_alone(self):
         source = Given().holds("token", NOW + RENEW_BEFORE + 1)
@@ -263,6 +390,7 @@ class TestRunningOut:
         clock, source = Clock(), Given().holds("old", NOW + 10)
         chain = made(source, clock=clock)
         assert await text(chain) == "old"
+        await until(lambda: source.renewals == 1 and not chain._renewer._running)
         assert await text(chain) == "old"
         assert source.renewals == 1
         clock.now += 10
@@ -299,7 +427,7 @@ class TestRunningOut:
         assert source.renewals == 1
 
     async def test_a_renewal_that_takes_too_long_is_not_waited_for_and_not_doubled(self, monkeypatch):
-        monkeypatch.setattr(chain_module, "RENEWAL_DEADLINE", 0.05)
+        monkeypatch.setattr(renewer, "RENEWAL_TIMEOUT", 0.05)
         release, clock = threading.Event(), Clock()
         source = Given().holds("old", NOW - 1)
 
@@ -328,7 +456,7 @@ class TestRefused:
         assert replacement.secret.reveal() == "new"
         assert source.renewals == 0
 
-    async def test_what_no_stamp_shows_is_found_by_reading_again(self):
+    async def test_what_no_fingerprint_shows_is_found_by_reading_again(self):
         source = Given().holds("old")
         chain = made(source)
         old = await chain.credential()

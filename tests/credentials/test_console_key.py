@@ -1,8 +1,10 @@
 import pytest
+from keyring.backend import KeyringBackend
 
-from claude_proxy.credentials.cli_keyrings import CliFileKeyring, CliKeychain
+from claude_proxy.credentials.claude_cli_keyrings import ClaudeCliFileKeyring, ClaudeCliKeychain
+from claude_proxy.credentials.claude_cli_stores import KEYCHAIN_TTL
 from claude_proxy.credentials.console_key import ConsoleKey
-from claude_proxy.credentials.keychain_age import KeychainAge
+from tests.credentials.conftest import CliStore
 from tests.credentials.contract import SECRET, SourceContract, found
 
 
@@ -12,11 +14,11 @@ class TestInTheStateFile(SourceContract):
         self.cli = cli
 
     def empty(self):
-        return ConsoleKey(self.cli.places)
+        return ConsoleKey(self.cli.paths)
 
     def holding(self, secret: str):
         self.cli.keep_key(secret)
-        return ConsoleKey(self.cli.places)
+        return ConsoleKey(self.cli.paths)
 
     def test_it_is_an_api_key_of_the_clis(self):
         credential = found(self.holding(SECRET))
@@ -28,7 +30,7 @@ class TestInTheStateFile(SourceContract):
         assert self.holding("  ").look().state == "not here"
 
     def test_a_damaged_state_file_is_reported(self):
-        self.cli.places.state_file.write_text("{")
+        self.cli.paths.state_file.write_text("{")
         assert self.empty().look().state == "cannot look"
 
 
@@ -40,9 +42,9 @@ class TestInTheKeychain(SourceContract):
     def on_a_mac(self, script: str):
         security = self.executable("security", f"#!/bin/sh\n{script}\n")
         return ConsoleKey(
-            self.cli.places,
-            lambda: [CliKeychain(self.cli.places, security), CliFileKeyring(self.cli.places)],
-            KeychainAge("darwin", lambda: 0.0),
+            self.cli.paths,
+            lambda: [ClaudeCliKeychain(self.cli.paths, security), ClaudeCliFileKeyring(self.cli.paths)],
+            platform="darwin",
         )
 
     def empty(self):
@@ -58,3 +60,27 @@ class TestInTheKeychain(SourceContract):
 
     def test_a_locked_keychain_without_a_file_cannot_be_looked_into(self):
         assert self.on_a_mac("exit 36").look().state == "cannot look"
+
+
+def test_a_key_that_other_users_can_read_comes_with_a_hint(cli):
+    cli.keep_key(SECRET)
+    assert ConsoleKey(cli.paths).look().hint is None
+    cli.paths.state_file.chmod(0o644)
+    assert "chmod 600" in (ConsoleKey(cli.paths).look().hint or "")
+
+
+def test_a_relative_directory_is_not_looked_into(home, tmp_path, monkeypatch):
+    (tmp_path / ".claude").mkdir()
+    CliStore(home, {"CLAUDE_CONFIG_DIR": f"{tmp_path}/.claude"}).keep_key(SECRET)
+    monkeypatch.chdir(tmp_path)
+    assert ConsoleKey(CliStore(home, {"CLAUDE_CONFIG_DIR": ".claude"}).paths).look().state == "unusable"
+
+
+def test_what_a_keychain_answers_is_asked_again_after_a_while_and_a_file_only_when_it_changes(cli):
+    cli.keep_key(SECRET)
+
+    def files() -> list[KeyringBackend]:
+        return [ClaudeCliFileKeyring(cli.paths)]
+
+    assert ConsoleKey(cli.paths, files, platform="darwin").look().ttl == KEYCHAIN_TTL
+    assert ConsoleKey(cli.paths, files, platform="linux").look().ttl is None

@@ -88,20 +88,20 @@ def plain(name: str):
     return backend
 
 
-def test_a_file_in_clear_is_no_place_for_a_key(use):
+def test_a_key_is_not_stored_in_a_file_without_encryption(use):
     backend = plain("PlaintextKeyring")
     use(backend, "secret")
-    assert "in clear" in (ask("set")["detail"] or "")
+    assert "without encryption" in (ask("set")["detail"] or "")
     assert backend.secrets == {}
 
 
-def test_a_file_in_clear_that_the_user_chose_is_one(use, monkeypatch):
+def test_a_file_without_encryption_that_the_user_chose_is_used(use, monkeypatch):
     use(plain("PlaintextKeyring"), "secret")
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyrings.alt.file.PlaintextKeyring")
     assert ask("set")["state"] == "done"
 
 
-def test_an_encrypted_file_is_a_place_for_a_key(use):
+def test_an_encrypted_file_is_used(use):
     use(plain("EncryptedKeyring"), "secret")
     assert ask("set")["state"] == "done"
 

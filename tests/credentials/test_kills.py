@@ -21,20 +21,20 @@ mv ".new.$$" .credentials.json
 NURSERY = """if True:
     import asyncio, os, pathlib, random, signal, sys, time
     from claude_proxy import config
-    from claude_proxy.credentials import cli_keyrings
+    from claude_proxy.credentials import claude_cli_keyrings
     from claude_proxy.credentials.chain import CredentialChain
-    from claude_proxy.credentials.cli_places import cli_places
-    from claude_proxy.credentials.stored_login import StoredLogin, cli_renewal
+    from claude_proxy.credentials.claude_cli_paths import claude_cli_paths
+    from claude_proxy.credentials.stored_login import StoredLogin, claude_cli_renewal
     from claude_proxy.errors import CredentialError
 
     home, kills = pathlib.Path(os.environ["HOME"]), int(sys.argv[1])
-    places = cli_places(os.environ, home)
+    paths = claude_cli_paths(os.environ, home)
 
     async def ask():
         while True:
-            renewal = cli_renewal(places, os.environ, home)
+            renewal = claude_cli_renewal(paths, os.environ, home)
             try:
-                await CredentialChain([StoredLogin(places, renewal=renewal)], config.Config()).credential()
+                await CredentialChain([StoredLogin(paths, renewal=renewal)], config.Config()).credential()
             except CredentialError:
                 pass
 
@@ -46,14 +46,14 @@ NURSERY = """if True:
         time.sleep(dice.uniform(0, 0.04))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        print(places.login_file.read_bytes().hex(), flush=True)
+        print(paths.login_file.read_bytes().hex(), flush=True)
 """
 
 
 def test_the_store_is_what_its_owner_wrote_whenever_we_die(cli, executable):
     cli.log_in("sk-ant-oat01-made-up-0", expiresAt=1000)
     written = cli.home / "written"
-    first = cli.places.login_file.read_bytes()
+    first = cli.paths.login_file.read_bytes()
     written.write_text(f"{hashlib.sha256(first).hexdigest()}  -\n")
     executable("claude", OWNER, cli.home / "bin")
     environ = cli.environ | {"PATH": f"{cli.home}/bin:/usr/bin:/bin"}
@@ -70,6 +70,6 @@ def test_the_store_is_what_its_owner_wrote_whenever_we_die(cli, executable):
     assert len(seen) == KILLS
     assert set(seen) <= known
     assert len(known) > 1
-    assert {file.name for file in cli.places.store.iterdir() if not file.name.startswith(".new.")} == {
+    assert {file.name for file in cli.paths.store.iterdir() if not file.name.startswith(".new.")} == {
         ".credentials.json"
     }

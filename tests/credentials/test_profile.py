@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from claude_proxy.credentials.profile import COMMAND, Profile, profile_places
+from claude_proxy.credentials.profile import COMMAND, Profile, profile_paths
 from tests.credentials.contract import SECRET, SourceContract, found
 
 LATER = 4_000_000_000
@@ -15,20 +15,20 @@ class Profiles:
         self.home, self.environ = home, {"HOME": str(home), "PATH": f"{home}/bin", **(environ or {})}
 
     def write(self, way="user_oauth", name="default", **fields):
-        places = profile_places(self.environ | {"ANTHROPIC_PROFILE": name}, self.home)
-        places.config.parent.mkdir(parents=True, exist_ok=True)
+        paths = profile_paths(self.environ | {"ANTHROPIC_PROFILE": name}, self.home)
+        paths.config.parent.mkdir(parents=True, exist_ok=True)
         document = {"version": "1.0", "organization_id": "org", "authentication": {"type": way, "client_id": "x"}}
-        places.config.write_text(json.dumps(document | fields))
+        paths.config.write_text(json.dumps(document | fields))
 
     def keep(self, token, name="default", expires_at=LATER, scope="user:inference user:profile"):
-        places = profile_places(self.environ | {"ANTHROPIC_PROFILE": name}, self.home)
-        places.credentials.parent.mkdir(parents=True, exist_ok=True)
+        paths = profile_paths(self.environ | {"ANTHROPIC_PROFILE": name}, self.home)
+        paths.credentials.parent.mkdir(parents=True, exist_ok=True)
         document = {"type": "oauth_token", "access_token": token, "expires_at": expires_at, "scope": scope}
-        places.credentials.write_text(json.dumps(document))
-        return places.credentials
+        paths.credentials.write_text(json.dumps(document))
+        return paths.credentials
 
-    def source(self, way="user_oauth", **options):
-        return Profile(way, self.environ, self.home, **options)
+    def source(self, way="user_oauth"):
+        return Profile(way, self.environ, self.home)
 
 
 @pytest.fixture
@@ -72,12 +72,8 @@ class TestAWorkloadsProfile(SourceContract):
         assert credential.workspace is None
 
     def test_a_printed_token_is_asked_for_anew_after_a_while(self):
-        now = 0.0
-        self.holding(SECRET)
-        source = self.profiles.source("oidc_federation", clock=lambda: now)
-        source.look()
-        now = 240
-        assert source.aged()
+        finding = self.holding(SECRET).look()
+        assert finding.ttl == 120
 
     @pytest.mark.parametrize("text", ["exit 1", "true", "echo two words", f"echo {SECRET}; exit 2"])
     def test_a_program_that_prints_no_token_is_reported(self, text):
@@ -85,6 +81,7 @@ class TestAWorkloadsProfile(SourceContract):
         self.executable("ant", f"#!/bin/sh\n{text}\n", self.profiles.home / "bin")
         finding = self.profiles.source("oidc_federation").look()
         assert finding.state == "unusable"
+        assert finding.ttl == 60  # else the failure would stand until a file changes
         assert SECRET not in f"{finding}"
 
     def test_without_its_program_there_is_no_token(self):
@@ -94,10 +91,10 @@ class TestAWorkloadsProfile(SourceContract):
     def test_a_program_that_cannot_run_is_reported(self):
         self.holding(SECRET)
         (self.profiles.home / "bin/ant").write_bytes(b"\x7fELF no program")
-        assert "could not be run" in self.profiles.source("oidc_federation").look().detail
+        assert "could not be used" in self.profiles.source("oidc_federation").look().detail
 
     def test_a_program_that_never_ends_is_given_up(self, monkeypatch):
-        monkeypatch.setattr("claude_proxy.credentials.profile._PATIENCE", 0.1)
+        monkeypatch.setattr("claude_proxy.credentials.profile._ANT_TIMEOUT", 0.1)
         self.holding(SECRET)
         self.executable("ant", "#!/bin/sh\nexec /bin/sleep 300\n", self.profiles.home / "bin")
         assert "did not finish" in self.profiles.source("oidc_federation").look().detail
@@ -132,9 +129,9 @@ def test_the_active_profile_is_named_by_a_variable_or_a_file(home):
         profiles.write(name=name)
         profiles.keep(f"token-of-{name}", name=name)
     assert found(profiles.source()).secret.reveal() == "token-of-default"
-    before = profiles.source().stamp()
+    before = profiles.source().fingerprint()
     (home / ".config/anthropic/active_config").write_text("work\n")
-    assert profiles.source().stamp() != before
+    assert profiles.source().fingerprint() != before
     assert found(profiles.source()).secret.reveal() == "token-of-work"
     assert found(Profiles(home, {"ANTHROPIC_PROFILE": "home"}).source()).secret.reveal() == "token-of-home"
 
@@ -178,12 +175,12 @@ def test_a_damaged_profile_is_unusable(profiles):
 
 def test_a_profile_of_another_form_is_of_another_type(profiles):
     profiles.write()
-    profile_places(profiles.environ, profiles.home).config.write_text("[]")
+    profile_paths(profiles.environ, profiles.home).config.write_text("[]")
     assert profiles.source().look().state == "not here"
 
 
 def test_an_unreadable_profile_cannot_be_looked_into(profiles):
-    profile_places(profiles.environ, profiles.home).config.mkdir(parents=True)
+    profile_paths(profiles.environ, profiles.home).config.mkdir(parents=True)
     assert profiles.source().look().state == "cannot look"
 
 
@@ -211,3 +208,20 @@ def test_a_token_without_an_expiry_is_not_renewed(profiles):
     profiles.keep(SECRET, expires_at=None)
     source = profiles.source()
     assert not source.can_renew(found(source))
+
+
+def test_a_relative_directory_is_not_looked_into(home, tmp_path, monkeypatch):
+    Profiles(home, {"ANTHROPIC_CONFIG_DIR": f"{tmp_path}/relative"}).write()
+    monkeypatch.chdir(tmp_path)
+    finding = Profiles(home, {"ANTHROPIC_CONFIG_DIR": "relative"}).source().look()
+    assert finding.state == "unusable"
+    assert "ANTHROPIC_CONFIG_DIR is a relative path" in finding.detail
+
+
+def test_a_token_that_other_users_can_read_comes_with_a_hint(profiles):
+    profiles.write()
+    file = profiles.keep(SECRET)
+    file.chmod(0o600)
+    assert profiles.source().look().hint is None
+    file.chmod(0o644)
+    assert "chmod 600" in (profiles.source().look().hint or "")

@@ -134,7 +134,7 @@ def test_another_process_that_renews_is_waited_for(renews, store):
 
 
 def test_another_process_that_takes_too_long_is_reported(renews, store, monkeypatch):
-    monkeypatch.setattr(renewal, "DEADLINE", 0.1)
+    monkeypatch.setattr(renewal, "TIMEOUT", 0.1)
     descriptor = os.open(store.parent, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     assert renews("").run(never) == "another process has not finished renewing it"
@@ -142,7 +142,7 @@ def test_another_process_that_takes_too_long_is_reported(renews, store, monkeypa
 
 
 def test_a_slow_program_is_left_to_finish_and_keeps_the_lock_until_then(renews, store, tmp_path, monkeypatch):
-    monkeypatch.setattr(renewal, "DEADLINE", 0.1)
+    monkeypatch.setattr(renewal, "TIMEOUT", 0.1)
     go = tmp_path / "go"
     problem = renews(f"while [ ! -e {go} ]; do sleep 0.02; done; echo renewed > {store}").run(never)
     assert "did not finish" in (problem or "")
@@ -153,8 +153,8 @@ def test_a_slow_program_is_left_to_finish_and_keeps_the_lock_until_then(renews, 
 
 
 def test_a_program_that_never_ends_is_ended_at_last(renews, store, monkeypatch):
-    monkeypatch.setattr(renewal, "DEADLINE", 0.1)
-    monkeypatch.setattr(renewal, "GIVE_UP", 0.2)
+    monkeypatch.setattr(renewal, "TIMEOUT", 0.1)
+    monkeypatch.setattr(renewal, "KILL_AFTER", 0.2)
     renews("exec sleep 300").run(never)
     assert eventually(lambda: not is_locked(store))
 

@@ -20,7 +20,7 @@ PROGRAM = """if True:
     from claude_proxy.errors import CredentialUnusable
 
     def look():
-        finding = SystemKeyring(deadline=float(sys.argv[2])).look()
+        finding = SystemKeyring(timeout=float(sys.argv[2])).look()
         return [finding.state, finding.credential.secret.reveal() if finding.credential else finding.detail]
 
     def store():

@@ -2,10 +2,12 @@ import json
 import math
 
 import pytest
+from keyring.backend import KeyringBackend
 
-from claude_proxy.credentials.cli_keyrings import CliFileKeyring, CliKeychain
-from claude_proxy.credentials.keychain_age import KeychainAge
-from claude_proxy.credentials.stored_login import StoredLogin, cli_stores, epoch_seconds
+from claude_proxy.credentials.claude_cli_keyrings import ClaudeCliFileKeyring, ClaudeCliKeychain
+from claude_proxy.credentials.claude_cli_stores import KEYCHAIN_TTL
+from claude_proxy.credentials.stored_login import StoredLogin, epoch_seconds
+from tests.credentials.conftest import CliStore
 from tests.credentials.contract import SECRET, SourceContract, found
 
 LATER = 4_000_000_000_000  # milliseconds, in the year 2096
@@ -18,11 +20,11 @@ class TestInTheFile(SourceContract):
         self.cli = cli
 
     def empty(self):
-        return StoredLogin(self.cli.places)
+        return StoredLogin(self.cli.paths)
 
     def holding(self, secret: str):
         self.cli.log_in(secret)
-        return StoredLogin(self.cli.places)
+        return StoredLogin(self.cli.paths)
 
 
 class TestInTheKeychain(SourceContract):
@@ -33,9 +35,9 @@ class TestInTheKeychain(SourceContract):
     def on_a_mac(self, script: str):
         security = self.executable("security", f"#!/bin/sh\n{script}\n")
         return StoredLogin(
-            self.cli.places,
-            lambda: [CliKeychain(self.cli.places, security), CliFileKeyring(self.cli.places)],
-            KeychainAge("darwin", lambda: 0.0),
+            self.cli.paths,
+            lambda: [ClaudeCliKeychain(self.cli.paths, security), ClaudeCliFileKeyring(self.cli.paths)],
+            platform="darwin",
         )
 
     def empty(self):
@@ -73,12 +75,12 @@ class TestInTheKeychain(SourceContract):
 
 
 def look(cli):
-    return StoredLogin(cli.places).look()
+    return StoredLogin(cli.paths).look()
 
 
 def test_a_login_is_known_in_full(cli):
     cli.log_in(SECRET, expiresAt=LATER)
-    credential = found(StoredLogin(cli.places))
+    credential = found(StoredLogin(cli.paths))
     assert credential.kind == "oauth"
     assert credential.stored_login
     assert not credential.follows_base_url
@@ -89,7 +91,7 @@ def test_a_login_is_known_in_full(cli):
 
 def test_looking_leaves_the_store_as_it_is(cli):
     cli.log_in(SECRET)
-    file = cli.places.login_file
+    file = cli.paths.login_file
     before = (file.read_bytes(), file.stat().st_mtime_ns, file.stat().st_ctime_ns, sorted(file.parent.iterdir()))
     look(cli)
     assert (
@@ -102,14 +104,14 @@ def test_looking_leaves_the_store_as_it_is(cli):
 
 def test_a_linked_store_is_followed(cli, tmp_path):
     cli.log_in(SECRET)
-    elsewhere = cli.places.login_file.rename(tmp_path / "elsewhere.json")
-    cli.places.login_file.symlink_to(elsewhere)
+    elsewhere = cli.paths.login_file.rename(tmp_path / "elsewhere.json")
+    cli.paths.login_file.symlink_to(elsewhere)
     assert look(cli).state == "found"
 
 
 def test_a_setup_token_in_the_store_never_expires(cli):
     cli.log_in(SECRET, refreshToken=None, expiresAt=None, scopes=["user:inference"], subscriptionType=None)
-    credential = found(StoredLogin(cli.places))
+    credential = found(StoredLogin(cli.paths))
     assert credential.expires_at is None
     assert credential.subscription is None
 
@@ -133,7 +135,7 @@ def test_a_damaged_store_is_unusable_and_not_quoted(cli, text):
 
 def test_a_store_that_is_not_text_is_unusable(cli):
     cli.write_text("{}")
-    cli.places.login_file.write_bytes(b"\xff\xfe{}")
+    cli.paths.login_file.write_bytes(b"\xff\xfe{}")
     assert look(cli).state == "unusable"
 
 
@@ -161,16 +163,16 @@ def test_a_login_without_the_right_permission_is_unusable(cli):
 @pytest.mark.parametrize("scopes", [None, [], 7, {"user:inference": True}, [7, None]])
 def test_unknown_permissions_are_left_to_upstream(cli, scopes):
     cli.log_in(SECRET, scopes=scopes)
-    assert found(StoredLogin(cli.places)).scopes == ()
+    assert found(StoredLogin(cli.paths)).scopes == ()
 
 
 def test_permissions_in_one_text_are_taken_apart(cli):
     cli.log_in(SECRET, scopes="user:inference user:profile")
-    assert found(StoredLogin(cli.places)).scopes == ("user:inference", "user:profile")
+    assert found(StoredLogin(cli.paths)).scopes == ("user:inference", "user:profile")
 
 
 def test_a_directory_in_place_of_the_store_cannot_be_read(cli):
-    cli.places.login_file.mkdir(parents=True)
+    cli.paths.login_file.mkdir(parents=True)
     assert look(cli).state == "cannot look"
 
 
@@ -188,13 +190,40 @@ def test_an_expiry_is_understood_in_any_unit_or_unknown(value, seconds):
     assert epoch_seconds(value) == seconds
 
 
-def test_a_mac_has_two_stores_and_others_one(cli):
-    assert [type(each) for each in cli_stores(cli.places, "darwin")] == [CliKeychain, CliFileKeyring]
-    assert [type(each) for each in cli_stores(cli.places, "linux")] == [CliFileKeyring]
+def test_what_a_keychain_answers_is_asked_again_after_a_while_and_a_file_only_when_it_changes(cli):
+    cli.log_in(SECRET)
+
+    def files() -> list[KeyringBackend]:
+        return [ClaudeCliFileKeyring(cli.paths)]
+
+    assert StoredLogin(cli.paths, files, platform="darwin").look().ttl == KEYCHAIN_TTL
+    assert StoredLogin(cli.paths, files, platform="linux").look().ttl is None
+
+
+def test_a_login_that_other_users_can_read_comes_with_a_hint(cli):
+    cli.log_in(SECRET)
+    assert look(cli).hint is None
+    cli.paths.login_file.chmod(0o644)
+    finding = look(cli)
+    assert finding.credential
+    assert "chmod 600" in (finding.hint or "")
+
+
+def test_a_relative_directory_is_not_looked_into(home, tmp_path, monkeypatch):
+    CliStore(home, {"CLAUDE_CONFIG_DIR": f"{tmp_path}/.claude"}).log_in(SECRET)
+    monkeypatch.chdir(tmp_path)
+    finding = look(CliStore(home, {"CLAUDE_CONFIG_DIR": ".claude"}))
+    assert finding.state == "unusable"
+    assert "CLAUDE_CONFIG_DIR is a relative path (.claude)" in finding.detail
+
+
+def test_scopes_that_are_not_visible_ascii_are_left_out(cli):
+    cli.log_in(SECRET, scopes=["user:inference", "\x1b[2J"])
+    assert found(StoredLogin(cli.paths)).scopes == ("user:inference",)
 
 
 def test_without_its_owners_program_it_is_not_renewed(cli):
     cli.log_in(SECRET)
-    source = StoredLogin(cli.places)
+    source = StoredLogin(cli.paths)
     assert not source.can_renew(found(source))
     assert source.renew(found(source)) == "it cannot be renewed"

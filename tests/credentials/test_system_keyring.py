@@ -48,6 +48,21 @@ class Silent(Filed):
         time.sleep(60)
     set_password = lambda self, service, username, password: time.sleep(60)
 
+class Talkative(Filed):
+    def get_password(self, service, username):
+        raise KeyringError("\\x1b[2Jno sk-ant-api03-made-up in\\nerror: forged")
+    def set_password(self, service, username, password):
+        raise KeyringError(f"\\x1b]0;x\\x07cannot keep {password}")
+
+class Printing(Filed):
+    def get_password(self, service, username):
+        print("a backend may print")
+        return super().get_password(service, username)
+
+class Endless(Filed):
+    def get_password(self, service, username):
+        return "x" * 10_000_000
+
 class Dying(Filed):
     def get_password(self, service, username):
         import os
@@ -85,9 +100,9 @@ class TestSystemKeyring(SourceContract):
 
 def test_a_key_is_remembered_seen_at_once_and_forgotten(backend):
     source = SystemKeyring()
-    before = source.stamp()
+    before = source.fingerprint()
     assert "Filed" in remember(Secret(SECRET))
-    assert source.stamp() != before
+    assert source.fingerprint() != before
     credential = found(source)
     assert credential.secret.reveal() == SECRET
     assert credential.kind == "api_key"
@@ -137,29 +152,42 @@ def test_a_keyring_that_cannot_store_says_so(backend, name):
 
 def test_a_keyring_that_never_answers_is_given_up(backend):
     backend("Silent")
-    finding = SystemKeyring(deadline=1.0).look()
+    finding = SystemKeyring(timeout=1.0).look()
     assert finding.state == "cannot look"
     assert "did not answer" in finding.detail
 
 
 def test_a_keyring_that_never_answers_stores_nothing(backend, monkeypatch):
     backend("Silent")
-    monkeypatch.setattr(system_keyring, "PATIENCE", 1.0)
+    monkeypatch.setattr(system_keyring, "DIALOG_TIMEOUT", 1.0)
     with pytest.raises(CredentialUnusable, match="did not answer"):
         remember(Secret(SECRET))
 
 
-def test_a_locked_keyring_is_asked_again_after_a_while(backend):
-    now = 0.0
-    backend("Locked")
-    source = SystemKeyring(clock=lambda: now)
-    source.look()
-    assert not source.aged()
-    now = RETRY
-    assert source.aged()
-    backend("Filed")
-    source.look()
-    assert not source.aged()
+@pytest.mark.parametrize(("name", "ttl"), [("Locked", RETRY), ("Failing", RETRY), ("Filed", None)])
+def test_a_keyring_that_could_not_answer_is_asked_again_after_a_while(backend, name, ttl):
+    backend(name)
+    assert SystemKeyring().look().ttl == ttl
+
+
+def test_what_a_keyring_says_is_shown_on_one_line_without_secrets(backend):
+    backend("Talkative")
+    finding = SystemKeyring().look()
+    assert finding.detail == "the keyring failed: \\x1b[2Jno sk-ant-*** in error: forged"
+    with pytest.raises(CredentialUnusable) as caught:
+        remember(Secret("a-key-without-a-known-form"))
+    assert caught.value.message == "cannot store the key: \\x1b]0;x\\x07cannot keep ***"
+
+
+def test_what_a_keyring_prints_does_not_hide_its_answer(backend):
+    backend("Printing")
+    remember(Secret(SECRET))
+    assert found(SystemKeyring()).secret.reveal() == SECRET
+
+
+def test_an_entry_without_end_is_not_read_to_its_end(backend):
+    backend("Endless")
+    assert "could not be asked" in SystemKeyring().look().detail
 
 
 def test_a_program_that_cannot_start_is_no_answer(backend, monkeypatch):

@@ -1,6 +1,12 @@
 import os
+import threading
+
+import pytest
 
 from claude_proxy import __version__
+from claude_proxy.credentials.base import Finding, Source
+from claude_proxy.credentials.chain import CredentialChain
+from claude_proxy.errors import NoCredential
 from tests.server.conftest import KEY, Serve
 
 
@@ -33,6 +39,7 @@ async def test_status_tells_what_a_person_wants_to_know(serve: Serve) -> None:
 
 async def test_status_shows_no_more_of_a_credential_than_its_tail(serve: Serve) -> None:
     async with serve() as served:
+        await served.state.chain.credential()
         reply = await served.client.get("/status")
         told = (await reply.json())["credential"]
         assert (told["found"], told["source"], told["kind"], told["tail"]) == (
@@ -43,6 +50,30 @@ async def test_status_shows_no_more_of_a_credential_than_its_tail(serve: Serve) 
 
 async def test_status_says_what_to_do_without_a_credential(serve: Serve) -> None:
     async with serve(credential=False) as served:
+        with pytest.raises(NoCredential):
+            await served.state.chain.credential()
         told = (await (await served.client.get("/status")).json())["credential"]
     assert told["found"] is False
     assert "claude auth login" in told["hint"]
+
+
+class Hanging(Source):
+    name = "hanging"
+    description = "a source that does not answer"
+    look_timeout = 3600.0
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+
+    def look(self) -> Finding:
+        self.release.wait(60)
+        return self.not_here("nothing")
+
+
+async def test_status_does_not_wait_for_a_source_of_credentials(serve: Serve) -> None:
+    source = Hanging()
+    async with serve() as served:
+        served.state.chain = CredentialChain([source], served.state.config)
+        told = (await (await served.client.get("/status")).json())["credential"]
+        source.release.set()
+    assert (told["found"], told["message"]) == (False, "the search for one has not ended yet")

@@ -9,32 +9,32 @@ from claude_proxy.transport import threads
 
 
 async def test_work_is_done_in_another_thread():
-    assert await threads.start(threading.current_thread, "worker") is not threading.current_thread()
+    assert await threads.run_in_thread(threading.current_thread, "worker") is not threading.current_thread()
 
 
-async def test_what_work_raises_is_raised_to_whoever_waits():
+async def test_what_work_raises_is_raised_by_the_future():
     def work():
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        await threads.start(work, "worker")
+        await threads.run_in_thread(work, "worker")
 
 
-async def test_a_waiter_may_leave():
+async def test_the_future_may_be_cancelled():
     release = threading.Event()
-    future = threads.start(release.wait, "worker")
+    future = threads.run_in_thread(release.wait, "worker")
     future.cancel()
     release.set()
     with pytest.raises(asyncio.CancelledError):
         await future
-    await threads.start(lambda: None, "another")  # the loop is sound: the late result was dropped
+    await threads.run_in_thread(lambda: None, "another")  # the loop still works: the late result was dropped
 
 
 def test_a_loop_that_has_closed_is_no_error():
     release = threading.Event()
 
     async def leave():
-        threads.start(release.wait, "left behind")
+        threads.run_in_thread(release.wait, "left behind")
         return next(thread for thread in threading.enumerate() if thread.name == "left behind")
 
     thread = asyncio.run(leave())
@@ -43,12 +43,12 @@ def test_a_loop_that_has_closed_is_no_error():
     assert not thread.is_alive()
 
 
-def test_stuck_work_does_not_hold_up_the_end_of_the_process():
+def test_stuck_work_does_not_delay_the_end_of_the_process():
     program = """if True:
         import asyncio, threading
         from claude_proxy.transport import threads
         async def main():
-            threads.start(threading.Event().wait, "stuck")
+            threads.run_in_thread(threading.Event().wait, "stuck")
         asyncio.run(main())
     """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -4,66 +4,66 @@ import keyring.backend
 import pytest
 from keyring.errors import KeyringError, KeyringLocked, PasswordDeleteError, PasswordSetError
 
-from claude_proxy.credentials import cli_keyrings
-from claude_proxy.credentials.cli_keyrings import CliFileKeyring, CliKeychain, decoded
+from claude_proxy.credentials import claude_cli_keyrings
+from claude_proxy.credentials.claude_cli_keyrings import ClaudeCliFileKeyring, ClaudeCliKeychain, decode_security_output
 
 DOCUMENT = '{"claudeAiOauth":{"accessToken":"made-up"},"mcpOAuth":{}}'
 
 
 def test_the_file_answers_for_the_login(cli):
     cli.write_text(DOCUMENT)
-    assert CliFileKeyring(cli.places).get_password("Claude Code-credentials", "somebody") == DOCUMENT
+    assert ClaudeCliFileKeyring(cli.paths).get_password("Claude Code-credentials", "somebody") == DOCUMENT
 
 
 def test_the_file_answers_for_the_console_key(cli):
     cli.keep_key("made-up-key")
-    assert CliFileKeyring(cli.places).get_password("Claude Code", "somebody") == "made-up-key"
+    assert ClaudeCliFileKeyring(cli.paths).get_password("Claude Code", "somebody") == "made-up-key"
 
 
 @pytest.mark.parametrize("service", ["Claude Code-credentials", "Claude Code", "something else"])
 def test_nothing_there_is_none(cli, service):
-    assert CliFileKeyring(cli.places).get_password(service, "somebody") is None
+    assert ClaudeCliFileKeyring(cli.paths).get_password(service, "somebody") is None
 
 
 def test_the_older_state_file_wins_unless_it_is_empty(cli):
     cli.keep_key("newer")
-    older = cli.places.state_files[0]
+    older = cli.paths.state_files[0]
     older.parent.mkdir()
     older.write_text("")
-    assert CliFileKeyring(cli.places).get_password("Claude Code", "somebody") == "newer"
+    assert ClaudeCliFileKeyring(cli.paths).get_password("Claude Code", "somebody") == "newer"
     older.write_text(json.dumps({"primaryApiKey": "older"}))
-    assert CliFileKeyring(cli.places).get_password("Claude Code", "somebody") == "older"
+    assert ClaudeCliFileKeyring(cli.paths).get_password("Claude Code", "somebody") == "older"
 
 
 @pytest.mark.parametrize("text", ["[]", '"text"', '{"primaryApiKey": 7}'])
 def test_a_state_file_in_another_form_holds_no_key(cli, text):
-    cli.places.state_file.write_text(text)
-    assert CliFileKeyring(cli.places).get_password("Claude Code", "somebody") is None
+    cli.paths.state_file.write_text(text)
+    assert ClaudeCliFileKeyring(cli.paths).get_password("Claude Code", "somebody") is None
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000])
 def test_a_state_file_that_is_not_json_is_an_error(cli, text):
-    cli.places.state_file.write_text(text)
+    cli.paths.state_file.write_text(text)
     with pytest.raises(KeyringError, match="not valid JSON"):
-        CliFileKeyring(cli.places).get_password("Claude Code", "somebody")
+        ClaudeCliFileKeyring(cli.paths).get_password("Claude Code", "somebody")
 
 
 def test_a_file_that_cannot_be_read_is_an_error(cli):
-    cli.places.login_file.mkdir(parents=True)
+    cli.paths.login_file.mkdir(parents=True)
     with pytest.raises(KeyringError, match=r"\.credentials\.json"):
-        CliFileKeyring(cli.places).get_password("Claude Code-credentials", "somebody")
+        ClaudeCliFileKeyring(cli.paths).get_password("Claude Code-credentials", "somebody")
 
 
 def test_a_file_without_end_is_not_read_to_its_end(cli, monkeypatch):
-    monkeypatch.setattr(cli_keyrings, "_MAX_LOGIN", 100)
+    monkeypatch.setattr(claude_cli_keyrings, "_MAX_LOGIN", 100)
     cli.write_text("x" * 101)
     with pytest.raises(KeyringError, match="larger"):
-        CliFileKeyring(cli.places).get_password("Claude Code-credentials", "somebody")
+        ClaudeCliFileKeyring(cli.paths).get_password("Claude Code-credentials", "somebody")
 
 
-@pytest.mark.parametrize("backend", [CliFileKeyring, CliKeychain])
+@pytest.mark.parametrize("backend", [ClaudeCliFileKeyring, ClaudeCliKeychain])
 def test_a_store_of_the_cli_is_only_read(cli, backend):
-    store = backend(cli.places)
+    store = backend(cli.paths)
     with pytest.raises(PasswordSetError):
         store.set_password("Claude Code", "somebody", "new")
     with pytest.raises(PasswordDeleteError):
@@ -72,15 +72,15 @@ def test_a_store_of_the_cli_is_only_read(cli, backend):
 
 def test_keyring_never_picks_a_store_of_the_cli():
     offered = keyring.backend.get_all_keyring()
-    assert not [each for each in offered if isinstance(each, CliFileKeyring | CliKeychain)]
-    assert CliFileKeyring.priority < 0
-    assert CliKeychain.priority < 0
+    assert not [each for each in offered if isinstance(each, ClaudeCliFileKeyring | ClaudeCliKeychain)]
+    assert ClaudeCliFileKeyring.priority < 0
+    assert ClaudeCliKeychain.priority < 0
 
 
 def test_a_variable_of_keyrings_does_not_move_where_a_store_looks(cli, monkeypatch):
-    monkeypatch.setenv("KEYRING_PROPERTY__PLACES", "elsewhere")
+    monkeypatch.setenv("KEYRING_PROPERTY__PATHS", "elsewhere")
     monkeypatch.setenv("KEYRING_PROPERTY__SECURITY", "elsewhere")
-    assert vars(CliFileKeyring(cli.places)) == {"_places": cli.places}
+    assert vars(ClaudeCliFileKeyring(cli.paths)) == {"_paths": cli.paths}
 
 
 class TestTheKeychain:
@@ -88,9 +88,9 @@ class TestTheKeychain:
 
     @pytest.fixture
     def keychain(self, cli, executable, tmp_path):
-        def make(script: str) -> CliKeychain:
+        def make(script: str) -> ClaudeCliKeychain:
             text = f'#!/bin/sh\nprintf "%s|" "$@" > {tmp_path}/asked\n{script}\n'
-            return CliKeychain(cli.places, executable("security", text))
+            return ClaudeCliKeychain(cli.paths, executable("security", text))
 
         return make
 
@@ -121,10 +121,10 @@ class TestTheKeychain:
 
     def test_no_such_program_is_an_error(self, cli, tmp_path):
         with pytest.raises(KeyringError, match="cannot run"):
-            self.ask(CliKeychain(cli.places, tmp_path / "absent"))
+            self.ask(ClaudeCliKeychain(cli.paths, tmp_path / "absent"))
 
     def test_a_keychain_that_never_answers_is_given_up(self, keychain, monkeypatch):
-        monkeypatch.setattr(cli_keyrings, "_SECURITY_DEADLINE", 0.05)
+        monkeypatch.setattr(claude_cli_keyrings, "_SECURITY_TIMEOUT", 0.05)
         with pytest.raises(KeyringLocked, match="did not answer"):
             self.ask(keychain("exec sleep 60"))
 
@@ -142,4 +142,4 @@ class TestTheKeychain:
     ],
 )
 def test_hex_is_told_from_text(printed, stored):
-    assert decoded(printed) == stored
+    assert decode_security_output(printed) == stored
