@@ -84,6 +84,13 @@ class Config(Options):
         15.0, "interval of the comments sent to a waiting client while the model is silent", at_once=True
     )
     models_ttl: Seconds = setting(600.0, "how long upstream's list of models is cached", at_once=True)
+    store: bool = setting(True, "keep responses that clients want stored, with what was sent for them, on this machine")
+    store_max_size: Count = setting(
+        512 * 1024 * 1024, "bytes that the store may take; the oldest responses are deleted; 0 sets no limit"
+    )
+    store_max_age: Seconds = setting(
+        2_592_000.0, "how long stored responses and unchanged conversations are kept; 0 sets no limit"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "lowest level to log: debug, info, warning or error", at_once=True
     )

@@ -13,10 +13,16 @@ APP = "claude-proxy"
 
 @dataclass(frozen=True)
 class Paths:
-    """The settings file, and the state directory with what is in it. Nothing is created here."""
+    """The settings file, and the state and data directories with what is in them. Nothing is created here."""
 
     config_file: Path
     state: Path
+    data: Path
+
+    @property
+    def store_file(self) -> Path:
+        """The SQLite file with stored responses."""
+        return self.data / "claude-proxy.sqlite3"
 
     @property
     def log_file(self) -> Path:
@@ -44,23 +50,25 @@ def paths() -> Paths:
     """
     dirs = platformdirs.PlatformDirs(APP, appauthor=False)
     try:
-        config, state = Path(dirs.user_config_dir), Path(dirs.user_state_dir)
+        config, state, data = Path(dirs.user_config_dir), Path(dirs.user_state_dir), Path(dirs.user_data_dir)
     except RuntimeError:
-        config = state = Path()
-    if not (config.is_absolute() and state.is_absolute()):  # older versions of platformdirs leave the `~` unexpanded
+        config = state = data = Path()
+    if not all(
+        path.is_absolute() for path in (config, state, data)
+    ):  # older versions of platformdirs leave the `~` unexpanded
         raise ConfigError("this user has no home directory", hint="set HOME to a directory that you can write to")
-    return Paths(config_file=config / "config.toml", state=_writable(state))
+    return Paths(config_file=config / "config.toml", state=_writable(state), data=_writable(data))
 
 
-def _writable(state: Path) -> Path:
-    """`state`, or a directory in the session's runtime directory when the home is read-only.
+def _writable(directory: Path) -> Path:
+    """`directory`, or a directory in the session's runtime directory when the home is read-only.
 
     The runtime directory is the second choice because it is deleted at logout, and a daemon may outlive that.
     """
     session = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{_uid()}")
-    if not _can_write(state) and session.is_dir() and _can_write(session):
+    if not _can_write(directory) and session.is_dir() and _can_write(session):
         return session / APP
-    return state
+    return directory
 
 
 def _can_write(directory: Path) -> bool:

@@ -16,7 +16,9 @@ def test_our_files_stay_below_the_user_s_own_directories(home: Path):
     assert {file.parent for file in (places.log_file, places.pid_file, places.lock_file, places.turn_file)} == {
         places.state
     }
+    assert places.store_file == home / ".local" / "share" / "claude-proxy" / "claude-proxy.sqlite3"
     assert not places.state.exists()
+    assert not places.data.exists()
 
 
 def test_a_state_directory_that_cannot_be_made_gives_way_to_the_session_s(
@@ -28,6 +30,15 @@ def test_a_state_directory_that_cannot_be_made_gives_way_to_the_session_s(
     assert paths().state == tmp_path / "claude-proxy"
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
     assert paths().state == home / "file" / "claude-proxy"
+
+
+def test_a_data_directory_that_cannot_be_made_gives_way_to_the_session_s(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (home / "file").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "file"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert paths().data == tmp_path / "claude-proxy"
 
 
 def test_without_a_home_that_is_said(monkeypatch: pytest.MonkeyPatch):

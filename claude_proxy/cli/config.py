@@ -31,6 +31,7 @@ def config(ctx: click.Context, *, flags: Mapping[str, object], as_json: bool) ->
         return
     file = paths().config_file
     output.say(f"file: {file}" + ("" if file.exists() else " (not there; `claude-proxy config init` writes one)"))
+    output.say(f"store: {paths().store_file}" + ("" if in_force.store else " (not used: `store` is false)"))
     rows = [
         [item.name, _shown(getattr(in_force, item.name)), in_force.origin(item.name), item.help] for item in SETTINGS
     ]

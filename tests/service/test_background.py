@@ -16,7 +16,11 @@ ARGUMENTS = ["--simulator", "--port=0"]
 @pytest.fixture
 def places(home: Path) -> Paths:
     state = home / ".local" / "state" / "claude-proxy"
-    return Paths(config_file=home / ".config" / "claude-proxy" / "config.toml", state=state)
+    return Paths(
+        config_file=home / ".config" / "claude-proxy" / "config.toml",
+        state=state,
+        data=home / ".local" / "share" / "claude-proxy",
+    )
 
 
 @pytest.fixture
@@ -92,7 +96,7 @@ def stubborn(places: Paths):
         "import signal, sys; from pathlib import Path; from claude_proxy.paths import Paths\n"
         "from claude_proxy.service import process\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        f"places = Paths(Path('x'), Path({str(places.state)!r}))\n"
+        f"places = Paths(Path('x'), Path({str(places.state)!r}), Path({str(places.data)!r}))\n"
         "with process.claim(places, manager='background', drain=0): print('here', flush=True); sys.stdin.read()\n"
     )
     child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -37,7 +37,7 @@ def manager(tmp_path: Path):
 
 
 def a_plain_order(tmp_path: Path) -> Order:
-    return order(Config(), Paths(tmp_path / "config.toml", tmp_path / "state"), {})
+    return order(Config(), Paths(tmp_path / "config.toml", tmp_path / "state", tmp_path / "data"), {})
 
 
 def asked(tmp_path: Path) -> list[str]:

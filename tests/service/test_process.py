@@ -19,7 +19,7 @@ SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 
 @pytest.fixture
 def places(tmp_path: Path) -> Paths:
-    return Paths(config_file=tmp_path / "config.toml", state=tmp_path / "státe of things")
+    return Paths(config_file=tmp_path / "config.toml", state=tmp_path / "státe of things", data=tmp_path / "data")
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_a_link_in_place_of_the_lock_is_refused(places: Paths, tmp_path: Path):
 
 def test_a_file_in_place_of_the_directory_is_explained(tmp_path: Path):
     (tmp_path / "state").write_text("")
-    places = Paths(config_file=tmp_path / "config.toml", state=tmp_path / "state")
+    places = Paths(config_file=tmp_path / "config.toml", state=tmp_path / "state", data=tmp_path / "data")
     with pytest.raises(ServiceError, match=r"cannot write .*claude-proxy\.turn") as caught, process.turn(places):
         pass
     assert "a directory that you can write to" in (caught.value.hint or "")
@@ -197,7 +197,7 @@ def test_the_kernel_drops_the_lock_of_a_killed_daemon(places: Paths):
     program = (
         "import sys; from pathlib import Path; from claude_proxy.paths import Paths\n"
         "from claude_proxy.service import process\n"
-        f"places = Paths(Path('x'), Path({str(places.state)!r}))\n"
+        f"places = Paths(Path('x'), Path({str(places.state)!r}), Path({str(places.data)!r}))\n"
         "with process.claim(places, manager='background', drain=1): print('here', flush=True); sys.stdin.read()\n"
     )
     child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -41,7 +41,7 @@ def asked(tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def places(tmp_path: Path) -> Paths:
-    return Paths(config_file=tmp_path / "config.toml", state=tmp_path / "state")
+    return Paths(config_file=tmp_path / "config.toml", state=tmp_path / "state", data=tmp_path / "data")
 
 
 def test_the_files_in_the_repository_are_what_is_rendered():
