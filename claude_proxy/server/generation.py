@@ -84,6 +84,7 @@ class Generation:
         exchange.warnings = tuple(dict.fromkeys(name for each in translations for name in each.warnings))
         self._log_notes([note for each in translations for note in each.notes])
         self._sent: list[_Sent] = []
+        self._choices: Sequence[Choice] = ()
 
     def _translate(self, *, without_thinking: bool) -> None:
         state = self._state
@@ -137,20 +138,23 @@ class Generation:
 
     def streamed(self) -> StreamedAnswer:
         """The answer as a stream, to be given to `stream`."""
-        return self._translated.streamed(id_=self._own_id(), created=int(time.time()))
+        answer = self._translated.streamed(id_=self._own_id(), created=int(time.time()))
+        self._choices = answer.choices
+        return answer
 
     async def stream(self, answer: StreamedAnswer, writer: FrameWriter) -> None:
         """Write the whole answer. Raises ProxyError when it cannot be whole; the stream is then still open."""
         pairs = zip(self._sent, answer.choices, strict=True)
         await gathered([self._read(sent, choice, writer.sink(choice)) for sent, choice in pairs])
-        await writer.end(answer.end(self._account(answer.choices)))
+        await writer.end(answer.end(self._account()))
 
     async def fold(self) -> bytes:
         """The whole answer as one body. Raises ProxyError when it cannot be whole."""
         answer = self._translated.folded(id_=self._own_id(), created=int(time.time()))
+        self._choices = answer.choices
         pairs = zip(self._sent, answer.choices, strict=True)
         await gathered([self._read(sent, choice, choice) for sent, choice in pairs])
-        self._account(answer.choices)
+        self._account()
         await self.drain()
         return answer.body()
 
@@ -194,6 +198,12 @@ class Generation:
         """End the upstream requests; those that are not at their end are aborted."""
         for sent in self._sent:
             self._close(sent)
+        if self._exchange.usage is None:  # the answer is not whole: what is known was paid for all the same
+            known = [choice.reader.usage for choice in self._choices]
+            self._exchange.usage = summed([usage for usage in known if usage is not None])
+        for choice in self._choices:
+            choice.reader.release()
+        self._choices = ()
 
     def _close(self, sent: _Sent) -> None:
         if sent.reply is not None:
@@ -210,10 +220,10 @@ class Generation:
 
     # ------------------------------------------------------------------------------------------- the record
 
-    def _account(self, choices: Sequence[Choice]) -> Usage | None:
+    def _account(self) -> Usage | None:
         """Put what all choices have cost into the record; None where upstream has not said it for each of them."""
-        known = [choice.usage for choice in choices if choice.usage is not None]
-        usage = summed(known) if len(known) == len(choices) else None
+        known = [choice.usage for choice in self._choices if choice.usage is not None]
+        usage = summed(known) if len(known) == len(self._choices) else None
         self._exchange.usage = usage
         return usage
 
@@ -236,18 +246,28 @@ class _Discard:
 
 
 async def gathered(jobs: list[Coroutine[None, None, T]]) -> list[T]:
-    """The results of the jobs, which run at the same time; the first failure ends the others and is raised."""
+    """The results of the jobs, which run at the same time; the first failure ends the others and is raised.
+
+    Unlike a TaskGroup it leaves no reference cycle behind: here no frame that a failure came through refers to it.
+    """
     if len(jobs) == 1:
         return [await jobs[0]]
-    failure: BaseException | None = None
+    tasks = [asyncio.ensure_future(job) for job in jobs]
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job) for job in jobs]
-    except* ProxyError as failures:
-        failure = failures.exceptions[0]
-    if failure is None:
-        return [task.result() for task in tasks]
-    try:
-        raise failure
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        if (failed := _first_failed(tasks)) is None:
+            return [task.result() for task in tasks]
+        await failed.pop()
     finally:
-        del failure, tasks  # they refer to this frame
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        _first_failed(tasks)  # looks at every failure, or asyncio logs those that nothing has looked at
+        tasks.clear()
+    raise AssertionError
+
+
+def _first_failed(tasks: "list[asyncio.Task[T]]") -> "list[asyncio.Task[T]] | None":
+    """The first task that has failed, in a list from which it can be taken out."""
+    failed = [task for task in tasks if task.done() and not task.cancelled() and task.exception() is not None]
+    return failed[:1] or None

@@ -166,6 +166,14 @@ class ReplyReader:
         if self.collector is not None:  # the request that goes on has the blocks of the message that paused
             self.collector = BlockCollector()
 
+    def release(self) -> None:
+        """Let go of framer and handler, which refer back here: only the garbage collector would free the reply.
+
+        Nothing can be read afterwards, and the failure is not kept.
+        """
+        del self._framer, self._handler
+        self.failure = None
+
     def cut_short(self) -> None:
         """Read nothing more: the reply ends here, before upstream's end. For the handler."""
         self.status = "cut"

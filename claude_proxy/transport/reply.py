@@ -158,6 +158,7 @@ class HTTPReply:
     def close(self) -> None:
         """Release the connection: after a complete reply it may be reused, otherwise it is closed at once."""
         self._timer.cancel()
+        self._error = None  # once raised it refers to a frame that refers to this reply
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.release()

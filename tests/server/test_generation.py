@@ -125,8 +125,8 @@ async def test_the_first_failure_of_several_is_raised() -> None:
     assert await gathered([fine(), fine()]) == [1, 1]
     with pytest.raises(UpstreamDisconnected, match="two"):
         await gathered([fine(), fail(UpstreamDisconnected("two"))])
-    with pytest.raises(BaseExceptionGroup):
-        await gathered([fine(), fail(ZeroDivisionError())])
+    with pytest.raises(ZeroDivisionError):
+        await gathered([fail(ZeroDivisionError()), fine(), fail(ValueError())])
 
 
 async def test_every_observer_is_told_of_every_end() -> None:
