@@ -63,7 +63,9 @@ class Config(Options):
     api_key_file: str = setting(
         "", "file with the key that every request must carry; created when it does not exist", file=True
     )
-    same_user: bool = setting(True, "refuse connections from programs of other users of this machine (Linux)")
+    same_user: bool = setting(
+        True, "refuse connections from programs of other users, and send them no stored login (Linux)"
+    )
     unix_socket: str = setting(
         "", "path of a unix socket to listen on as well; only this user can connect to it", file=True
     )

@@ -11,9 +11,9 @@ from aiohttp import web
 from claude_proxy.dialects.api import OPENAI
 from claude_proxy.errors import Forbidden, InternalError, InvalidRequest, ProxyError
 from claude_proxy.log import one_line
-from claude_proxy.server import peer
 from claude_proxy.server.failures import report
 from claude_proxy.server.replies import error_response, new_id
+from claude_proxy.transport import peer
 
 log = logging.getLogger(__name__)
 

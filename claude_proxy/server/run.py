@@ -14,12 +14,12 @@ from aiohttp import web
 
 from claude_proxy.config import Config, check_upstream_is_elsewhere
 from claude_proxy.credentials.chain import credential_chain
-from claude_proxy.server import peer
 from claude_proxy.server.app import proxy_app
 from claude_proxy.server.binding import BACKLOG, address, bind, bind_unix, is_tcp
 from claude_proxy.server.connection import Connection, Room
 from claude_proxy.server.reload import Reload
 from claude_proxy.server.state import STATE, State
+from claude_proxy.transport import peer
 from claude_proxy.upstream.factory import make_backend
 
 if sys.platform != "win32":

@@ -16,6 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from claude_proxy.errors import UpstreamDisconnected
 from claude_proxy.transport.coalescing import WriteCoalescer
+from claude_proxy.transport.peer import is_foreign_server
 from claude_proxy.transport.reply import ConnectionLost, HTTPReply
 
 MAX_HEAD = 64 * 1024  # bytes of a reply's head; llhttp itself has no limit
@@ -60,15 +61,18 @@ class HTTP1Connection(asyncio.Protocol):
         self.on_body = self._parts.append  # httptools calls it for every chunk; a method of ours would cost a frame
         self._parser = HttpResponseParser(self)
         self.idle_since = 0.0
+        self._foreign: bool | None = None  # until it has been looked up
 
     @property
     def is_open(self) -> bool:
         return self._reusable and self._transport is not None and not self._transport.is_closing()
 
-    @property
-    def socket(self) -> object:
-        """The transport's socket, or None when the connection is closed."""
-        return None if self._transport is None else self._transport.get_extra_info("socket")
+    def is_foreign(self) -> bool:
+        """Whether another user's program is at the other end, for a connection within this machine; looked up once."""
+        if self._foreign is None:
+            socket = None if self._transport is None else self._transport.get_extra_info("socket")
+            self._foreign = socket is not None and is_foreign_server(socket)
+        return self._foreign
 
     async def send_request(self, head: bytes, body: bytes | None, *, head_only: bool = False) -> HTTPReply:
         """Send a request and wait for the head of its reply. If it raises (UpstreamError), the connection is closed.

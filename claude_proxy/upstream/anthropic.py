@@ -17,7 +17,7 @@ from claude_proxy.config import Config
 from claude_proxy.credentials.base import Credential
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.headers import auth_headers, may_go_to
-from claude_proxy.errors import InvalidRequest, UpstreamRefused, UpstreamUnreachable
+from claude_proxy.errors import CredentialUnusable, InvalidRequest, UpstreamRefused, UpstreamUnreachable
 from claude_proxy.redaction import redactor
 from claude_proxy.transport.dial import ClientSettings
 from claude_proxy.transport.pool import ConnectionPool
@@ -62,6 +62,7 @@ class AnthropicBackend:
             config.base_url, config.connect_timeout, config.first_byte_timeout, config.read_timeout
         )
         self._pool = ConnectionPool(settings, environ)
+        self._checks_owner = config.upstream_is_loopback and config.same_user
         self._jitter = jitter
         self._credential: Credential | None = None
         self._heads: dict[tuple[object, ...], bytes] = {}  # of requests with that credential
@@ -134,13 +135,16 @@ class AnthropicBackend:
         """Send a request once more if the connection was lost before the reply began."""
         head = self._head(request, credential)
         try:
-            return await self._send_once(head, request)
+            return await self._send_once(credential, head, request)
         except ConnectionLost:
             self._pool.retire()
-            return await self._send_once(head, request)
+            return await self._send_once(credential, head, request)
 
-    async def _send_once(self, head: bytes, request: NativeRequest) -> HTTPReply:
+    async def _send_once(self, credential: Credential, head: bytes, request: NativeRequest) -> HTTPReply:
         connection = await self._pool.acquire()
+        if credential.stored_login and self._checks_owner and connection.is_foreign():
+            connection.close()
+            raise _foreign_upstream_error(credential)
         reply = await connection.send_request(head, request.body, head_only=request.method == "HEAD")
         reply.headers = redactor.redact_headers(reply.headers)
         return reply
@@ -207,6 +211,13 @@ def _checked_path(path: str) -> str:
     if not path.startswith("/v1/") or not path.isascii() or not path.isprintable() or " " in path:
         raise InvalidRequest("the query of this request contains characters that are not allowed in a URL")
     return path
+
+
+def _foreign_upstream_error(credential: Credential) -> CredentialUnusable:
+    return CredentialUnusable(
+        f"the login from {credential.source} was not sent: a program of another user answers at the base URL's port",
+        hint="check `base_url`; if you trust that program, set `same_user = false`",
+    )
 
 
 def _redirect_error(status: int) -> UpstreamRefused:

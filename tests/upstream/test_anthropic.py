@@ -11,7 +11,14 @@ from claude_proxy.config import Config, load
 from claude_proxy.credentials.base import Credential, Finding, Secret, Source
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.environment import EnvironmentVariable
-from claude_proxy.errors import InvalidRequest, NoCredential, UpstreamDisconnected, UpstreamRefused, UpstreamUnreachable
+from claude_proxy.errors import (
+    CredentialUnusable,
+    InvalidRequest,
+    NoCredential,
+    UpstreamDisconnected,
+    UpstreamRefused,
+    UpstreamUnreachable,
+)
 from claude_proxy.upstream.anthropic import AnthropicBackend, upstream_headers
 from claude_proxy.upstream.base import Backend, Identity, NativeRequest, Reply
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, Play, RawServer, answer, chunk, raw_server
@@ -399,3 +406,38 @@ async def test_a_client_that_leaves_while_the_head_is_awaited_ends_the_request()
         await begun.wait()
         waiting.cancel()
         await asyncio.wait_for(left.wait(), 5)
+
+
+class Login(Renewing):
+    """A login that is stored on this machine."""
+
+    def look(self) -> Finding:
+        credential = Credential("oauth", Secret(self.token), self.name, stored_login=True)
+        return Finding(self.name, "found", credential=credential)
+
+
+@pytest.mark.parametrize(("same_user", "sent"), [(True, False), (False, True)])
+async def test_a_stored_login_is_not_sent_to_another_users_server(
+    same_user: bool, sent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("claude_proxy.transport.http1.is_foreign_server", lambda _: True)
+    chain = CredentialChain([Login("a-login-of-the-user")], load({}, {}))
+    async with backend(ok, chain=chain, same_user=same_user) as (sender, upstream):
+        expected = contextlib.nullcontext() if sent else pytest.raises(CredentialUnusable, match="another user")
+        with expected:
+            async with asked(sender) as reply:
+                await reply.read()
+    assert len(upstream.requests) == int(sent)
+
+
+async def test_another_users_server_gets_what_the_environment_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("claude_proxy.transport.http1.is_foreign_server", lambda _: True)
+    async with backend(ok) as (sender, _), asked(sender) as reply:
+        assert reply.status == 200
+
+
+async def test_a_stored_login_is_sent_to_a_server_of_our_own() -> None:
+    chain = CredentialChain([Login("a-login-of-the-user")], load({}, {}))
+    async with backend(ok, chain=chain) as (sender, upstream), asked(sender) as reply:
+        await reply.read()
+    assert b"a-login-of-the-user" in upstream.requests[0]
