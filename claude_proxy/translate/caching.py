@@ -13,19 +13,12 @@ from msgspec import Raw
 from claude_proxy.translate.content import cache_control
 from claude_proxy.translate.draft import Draft
 from claude_proxy.wire import anthropic
-from claude_proxy.wire.anthropic import CacheControl
+from claude_proxy.wire.anthropic import Cacheable, CacheControl
 from claude_proxy.wire.decoding import decode
 
 MAX_BREAKPOINTS = 4
 
-_Cacheable = (
-    anthropic.TextBlock
-    | anthropic.ImageBlock
-    | anthropic.DocumentBlock
-    | anthropic.ToolUseBlock
-    | anthropic.ToolResultBlock
-    | anthropic.Tool
-)
+_Cacheable = Cacheable | anthropic.Tool
 
 
 def set_caching(

@@ -20,7 +20,7 @@ from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.names import tool_name
 from claude_proxy.translate.pairing import Calls, Turn
 from claude_proxy.wire import anthropic
-from claude_proxy.wire.anthropic import Block, TextBlock, ToolUseBlock
+from claude_proxy.wire.anthropic import Block, CacheControl, TextBlock, ToolResultBlock, ToolUseBlock
 
 # Upstream refuses a turn without text; a full stop is the shortest text that is accepted.
 PLACEHOLDER = "."
@@ -36,19 +36,24 @@ class Conversation:
         self._system: list[TextBlock] = []
         self._turns: list[Turn] = []
         self._native: list[tuple[str, list[TextBlock]]] = []  # system messages of the last turn, with their params
+        self._behind: list[tuple[str, list[TextBlock]]] = []  # the same, directly behind an assistant turn
 
     # ------------------------------------------------------------------------------------------ messages
 
     def add_system(self, blocks: list[TextBlock], *, param: str) -> None:
-        """Add system texts where they stand if the model honours them there, else at the top."""
-        native = self._draft.model.system_messages and not self._calls.waiting
-        if native and self._turns and self._turns[-1].role != "assistant":
+        """Add system texts where they stand if the model honours them there, else at the top.
+
+        Texts behind an assistant turn wait: if they turn out to be the last ones, they are sent as the user's.
+        """
+        if self._turns and self._turns[-1].role == "assistant":
+            self._behind.append((param, blocks))
+        elif self._turns and self._draft.model.system_messages and not self._calls.waiting:
             self._append("system", [TextBlock(block.text) for block in blocks])
             self._native.append((param, blocks))
-            return
-        self._system.extend(blocks)
-        if self._turns:
-            self._warn_of_move(param)
+        else:
+            self._system.extend(blocks)
+            if self._turns:
+                self._warn_of_move(param)
 
     def add_user(self, blocks: Iterable[Block]) -> None:
         self._append("user", blocks)
@@ -61,6 +66,7 @@ class Conversation:
 
     def _append(self, role: str, blocks: Iterable[Block]) -> None:
         """Add blocks to the last turn if it is `role`'s, else begin a new turn."""
+        self._hoist(self._behind)
         if role == "user":
             self._hoist_system()
         if not self._turns or self._turns[-1].role != role:
@@ -71,10 +77,14 @@ class Conversation:
         """Move a system turn to the top before a user turn follows it; upstream accepts only the assistant's there."""
         if self._turns and self._turns[-1].role == "system":
             self._turns.pop()
-            for param, blocks in self._native:
-                self._system.extend(blocks)
-                self._warn_of_move(param)
+            self._hoist(self._native)
         self._native.clear()
+
+    def _hoist(self, messages: list[tuple[str, list[TextBlock]]]) -> None:
+        for param, blocks in messages:
+            self._system.extend(blocks)
+            self._warn_of_move(param)
+        messages.clear()
 
     def _warn_of_move(self, param: str) -> None:
         self._draft.warn(param, "a later system message was moved to the top: it cannot stand here")
@@ -93,9 +103,18 @@ class Conversation:
         sent = self._draft.tool_names[name] = tool_name(name)
         return sent
 
-    def add_result(self, client_id: str, content: ResultContent, *, param: str) -> None:
-        """Add the result of the oldest open call with that id."""
-        if self._calls.answer(client_id, content):
+    def add_result(
+        self,
+        client_id: str,
+        content: ResultContent,
+        *,
+        is_error: bool = False,
+        control: CacheControl | None = None,
+        param: str,
+    ) -> None:
+        """Add the result of the oldest open call with that id; `control` is a cache breakpoint behind it."""
+        result = ToolResultBlock("", content, is_error, control)
+        if self._calls.answer(client_id, result):
             self._append("user", ())  # the messages that follow this one belong behind the result
         elif self._calls.was_answered(client_id):
             self._draft.warn(param, f"a second result for the call '{client_id}' was left out")
@@ -104,7 +123,7 @@ class Conversation:
 
     def add_result_by_name(self, name: str, content: ResultContent, *, param: str) -> None:
         """Add the result of the oldest open call without an id of the function `name`."""
-        if self._calls.answer_function(name, content):
+        if self._calls.answer_function(name, ToolResultBlock("", content)):
             self._append("user", ())
         else:
             self._add_orphan(name, content, param)
@@ -120,6 +139,7 @@ class Conversation:
     def finish(self, *, param: str) -> None:
         """Write `system` and `messages` of the draft. `param` names all messages together."""
         draft = self._draft
+        self._send_last_system_as_user()
         turns = self._calls.placed(self._turns) or [Turn("user", [self._last_system(param)])]
         if turns[0].role == "assistant":
             draft.note(
@@ -132,6 +152,13 @@ class Conversation:
                 draft.note("changed", param, f"an empty user message was sent as '{PLACEHOLDER}'")
         draft.body.system = self._system or None
         draft.body.messages = [anthropic.Message(turn.role, turn.blocks) for turn in turns]
+
+    def _send_last_system_as_user(self) -> None:
+        """A last instruction behind the assistant's turn asks for a reply; at the top it would ask for none."""
+        behind, self._behind = self._behind, []
+        for param, blocks in behind:
+            self._append("user", blocks)
+            self._draft.note("changed", param, "a last system message behind the assistant's was sent as the user's")
 
     def _last_system(self, param: str) -> Block:
         if not self._system:

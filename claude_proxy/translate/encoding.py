@@ -13,8 +13,8 @@ _read_object = msgspec.json.Decoder(dict[str, object]).decode
 def encode_request(draft: Draft, overrides: Raw = NULL, *, param: str = "anthropic") -> bytes:
     """The body of the Messages request. Raises InvalidRequest if `overrides` is not a JSON object.
 
-    `overrides` are fields that the client sets itself. They are merged in key by key; `null` removes a field, so
-    everything can be overridden but `stream`.
+    `overrides` are fields that the client sets itself. They are merged in key by key, but an object of another `type`
+    replaces ours; `null` removes a field. So everything can be overridden but `stream`.
     """
     data = msgspec.json.encode(draft.body)
     if draft.extra_fields:
@@ -36,9 +36,16 @@ def _deep_merged(ours: dict[str, object], theirs: dict[str, object]) -> dict[str
             merged.pop(key, None)
             continue
         mine = merged.get(key)
-        both = isinstance(mine, dict) and isinstance(value, dict)
-        merged[key] = _deep_merged(mine, value) if both else value  # type: ignore[arg-type] # `both` says so
+        if isinstance(mine, dict) and isinstance(value, dict):
+            merged[key] = _deep_merged({} if _differ_in_type(mine, value) else mine, value)
+        else:
+            merged[key] = value
     return merged
+
+
+def _differ_in_type(ours: dict[str, object], theirs: dict[str, object]) -> bool:
+    """Whether two objects are of different `type`s, which have different fields."""
+    return "type" in ours and "type" in theirs and ours["type"] != theirs["type"]
 
 
 def bound_prefix(draft: Draft) -> bytes:

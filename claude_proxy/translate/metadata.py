@@ -4,12 +4,10 @@ import hashlib
 
 from msgspec import Raw
 
-from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
 from claude_proxy.wire.anthropic import Metadata
 from claude_proxy.wire.decoding import repaired
 
-_TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 # Fields that upstream takes only together with the name of their beta.
 _BETAS = {"context_management": "context-management-2025-06-27", "mcp_servers": "mcp-client-2025-11-20"}
 _COMPACTION = (b"compact_20260112", "compact-2026-01-12")
@@ -23,7 +21,7 @@ def set_user(draft: Draft, identifier: str | None) -> None:
 
 
 def set_service_tier(draft: Draft, tier: str | None, *, param: str = "service_tier") -> None:
-    """Set OpenAI's service tier as Anthropic's tier or speed."""
+    """Set OpenAI's service tier as Anthropic's tier or speed; a tier without a counterpart is a warning."""
     match tier:
         case None | "auto":
             return
@@ -35,14 +33,8 @@ def set_service_tier(draft: Draft, tier: str | None, *, param: str = "service_ti
             draft.body.speed = "fast"
         case "fast" if draft.model.fast:
             draft.warn(param, "fast costs more, and the setting `fast_mode` does not allow it")
-        case "flex" | "scale" | "fast":
-            draft.warn(param, f"'{tier}' does not exist for {draft.model.id}")
         case _:
-            raise InvalidRequest(
-                f"Invalid value: '{tier}'. Supported values are: {', '.join(repr(tier) for tier in _TIERS)}.",
-                param=param,
-                code="invalid_value",
-            )
+            draft.warn(param, f"'{tier}' does not exist for {draft.model.id}")
 
 
 def pass_through(draft: Draft, name: str, value: Raw) -> None:

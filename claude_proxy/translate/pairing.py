@@ -8,7 +8,6 @@ from collections import deque
 
 from msgspec import Struct
 
-from claude_proxy.translate.content import ResultContent
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.names import call_id
 from claude_proxy.wire.anthropic import Block, ToolResultBlock, ToolUseBlock
@@ -60,22 +59,23 @@ class Calls:
         self._used.add(sent)
         return sent
 
-    def answer(self, client_id: str, content: ResultContent) -> bool:
+    def answer(self, client_id: str, result: ToolResultBlock) -> bool:
         """Record a result for the oldest open call with that id; False if there is none."""
-        if not self._answer(self._open.get(client_id), content):
+        if not self._answer(self._open.get(client_id), result):
             return False
         self._closed.add(client_id)
         return True
 
-    def answer_function(self, name: str, content: ResultContent) -> bool:
+    def answer_function(self, name: str, result: ToolResultBlock) -> bool:
         """Record a result for the oldest open call of that function; False if there is none."""
-        return self._answer(self._open_functions.get(name), content)
+        return self._answer(self._open_functions.get(name), result)
 
-    def _answer(self, waiting: deque[str] | None, content: ResultContent) -> bool:
+    def _answer(self, waiting: deque[str] | None, result: ToolResultBlock) -> bool:
         if not waiting:
             return False
         sent = waiting.popleft()
-        self._results[sent] = ToolResultBlock(sent, content)
+        result.tool_use_id = sent
+        self._results[sent] = result
         return True
 
     def was_answered(self, client_id: str) -> bool:

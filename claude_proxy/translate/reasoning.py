@@ -15,6 +15,7 @@ from claude_proxy.wire.anthropic import OutputConfig, Thinking
 WORDS = ("none", "minimal", *EFFORTS)
 INTERLEAVED_BETA = "interleaved-thinking-2025-05-14"
 MIN_BUDGET = 1024
+MIN_ANSWER = 1024  # tokens kept for the answer beside a thinking budget, unless the client asked for fewer
 # Budgets for models that know no effort; the figures that other adapters settled on.
 _BUDGETS = {"low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}
 
@@ -61,12 +62,33 @@ def apply_reasoning(draft: Draft, wish: ReasoningWish) -> None:
     Call this when `max_tokens`, the conversation and the tools are written.
     """
     draft.show_reasoning = wish.shown
-    if "adaptive" in draft.model.thinking:
+    if _is_forced(draft) and draft.model.thinking:
+        _forced(draft, wish)
+    elif "adaptive" in draft.model.thinking:
         _adaptive(draft, wish)
     elif "enabled" in draft.model.thinking:
         _budgeted(draft, wish)
     elif wish.on:
         draft.warn(wish.param, f"{draft.model.id} does not think")
+
+
+def _is_forced(draft: Draft) -> bool:
+    choice = draft.body.tool_choice
+    return choice is not None and choice.type in ("any", "tool")
+
+
+def _forced(draft: Draft, wish: ReasoningWish) -> None:
+    """Send no thinking beside a forced tool: versions of the API refuse the pair. The effort stays.
+
+    "Thinking may not be enabled when tool_choice forces tool use."
+    """
+    model = draft.model
+    if wish.on and "disabled" in model.thinking:
+        draft.warn(wish.param, f"{model.id} does not think when it is forced to call a tool")
+    if (wish.on is not None or model.thinks) and {"adaptive", "disabled"} <= model.thinking:
+        _switch_off(draft, wish)
+    if wish.effort is not None:
+        _set_effort(draft, wish.effort, wish.param)
 
 
 def _adaptive(draft: Draft, wish: ReasoningWish) -> None:
@@ -118,15 +140,26 @@ def _budgeted(draft: Draft, wish: ReasoningWish) -> None:
     if reason is not None:
         draft.warn(wish.param, f"{reason}, so the model answers without thinking")
         return
-    budget = max(MIN_BUDGET, wish.budget or _BUDGETS[wish.effort or "medium"])
-    most = _most_tokens(draft)
-    if budget >= draft.body.max_tokens:
-        draft.body.max_tokens = min(draft.body.max_tokens + budget, most)
-        budget = min(budget, draft.body.max_tokens - 1)
-        draft.note("changed", "max_tokens", f"raised by the thinking budget of {budget} tokens, which counts in it")
+    budget = _fitted_budget(draft, wish)
     draft.body.thinking = Thinking("enabled", budget_tokens=budget, display=wish.display)
     if draft.body.tools and draft.model.line != "haiku":
         draft.add_beta(INTERLEAVED_BETA)
+
+
+def _fitted_budget(draft: Draft, wish: ReasoningWish) -> int:
+    """The thinking budget. It counts in `max_tokens`, which is raised if the budget leaves no room for the answer."""
+    budget = wanted = max(MIN_BUDGET, wish.budget or _BUDGETS[wish.effort or "medium"])
+    answer = draft.body.max_tokens
+    total = min(answer + budget, _most_tokens(draft)) if budget >= answer else answer
+    room = min(answer, max(MIN_ANSWER, total // 4))
+    if budget >= answer:
+        budget = max(MIN_BUDGET, min(budget, total - room))
+    if total > answer:
+        draft.body.max_tokens = total
+        draft.note("changed", "max_tokens", f"raised to {total}: the thinking budget of {budget} tokens counts in it")
+    if budget < wanted:
+        draft.note("changed", wish.param, f"the thinking budget is {budget} tokens, to leave room for the answer")
+    return budget
 
 
 def _most_tokens(draft: Draft) -> int:
@@ -135,12 +168,9 @@ def _most_tokens(draft: Draft) -> int:
 
 
 def _no_budget_because(draft: Draft) -> str | None:
-    choice = draft.body.tool_choice
-    if choice is not None and choice.type in ("any", "tool"):
-        return f"{draft.model.id} does not think when it is forced to call a tool"
     if _loop_without_thinking(draft.body.messages):
         return f"{draft.model.id} wants its earlier thinking back in a tool turn, and the history has none"
-    if _most_tokens(draft) <= MIN_BUDGET:
+    if _most_tokens(draft) < MIN_BUDGET + min(MIN_ANSWER, draft.body.max_tokens):
         return f"answers are bounded to {_most_tokens(draft)} tokens, which is too short to think in"
     return None
 

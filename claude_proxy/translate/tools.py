@@ -70,19 +70,30 @@ class ToolSet:
     # ------------------------------------------------------------------------------------------------ tools
 
     def add_function(
-        self, name: str, parameters: Raw, *, description: str | None = None, strict: bool = False, param: str
+        self,
+        name: str,
+        schema: Raw,
+        *,
+        description: str | None = None,
+        strict: bool = False,
+        param: str,
+        schema_field: str = "parameters",
     ) -> anthropic.Tool:
-        """Add a function; the tool returned may be given fields of Anthropic's own. Raises InvalidRequest."""
+        """Add a function; the tool returned may be given fields of Anthropic's own. Raises InvalidRequest.
+
+        `schema` stands in the field `schema_field` of the client's tool.
+        """
+        schema_param = f"{param}.{schema_field}"
         try:
-            schema, change = input_schema(parameters)
+            schema, change = input_schema(schema)
         except msgspec.MsgspecError:
             raise InvalidRequest(
-                f"Invalid type for '{param}.parameters': expected a JSON Schema object.",
-                param=f"{param}.parameters",
+                f"Invalid type for '{schema_param}': expected a JSON Schema object.",
+                param=schema_param,
                 code="invalid_type",
             ) from None
         if change:
-            self._draft.note("changed", f"{param}.parameters", change)
+            self._draft.note("changed", schema_param, change)
         enforced, loose = None, schema
         if strict:
             try:

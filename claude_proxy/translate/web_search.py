@@ -1,6 +1,6 @@
 """Anthropic's web search, from what OpenAI's dialects say of a search."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Raw
@@ -16,10 +16,22 @@ class _SearchTool(msgspec.Struct, omit_defaults=True):
     allowed_callers: list[str]
     max_uses: int
     user_location: dict[str, str] | None = None
+    allowed_domains: list[str] | None = None
+    blocked_domains: list[str] | None = None
 
 
-def web_search_tool(size: str | None, location: Mapping[str, str | None] | None, *, param: str) -> Raw:
-    """The tool for a search of `size` (low, medium, high) near `location`: city, region, country, timezone."""
+def web_search_tool(
+    size: str | None,
+    location: Mapping[str, str | None] | None = None,
+    *,
+    allowed: Sequence[str] | None = None,
+    blocked: Sequence[str] | None = None,
+    param: str,
+) -> Raw:
+    """The tool for a search of `size` (low, medium, high) near `location`: city, region, country, timezone.
+
+    `allowed` and `blocked` are domains; upstream accepts only one of the lists.
+    """
     size = size or "medium"
     if size not in _USES:
         raise InvalidRequest(
@@ -30,5 +42,19 @@ def web_search_tool(size: str | None, location: Mapping[str, str | None] | None,
     where = None
     if location is not None:
         where = {"type": "approximate", **{key: value for key, value in location.items() if value}}
+    if allowed and blocked:
+        raise InvalidRequest(
+            "A search takes either allowed or blocked domains, not both.",
+            param=f"{param}.filters",
+            code="invalid_value",
+        )
     # Called from code, which is the newer default, results come back without citations: hence "direct".
-    return Raw(msgspec.json.encode(_SearchTool("web_search_20260318", "web_search", ["direct"], _USES[size], where)))
+    tool = _SearchTool(
+        "web_search_20260318", "web_search", ["direct"], _USES[size], where, _domains(allowed), _domains(blocked)
+    )
+    return Raw(msgspec.json.encode(tool))
+
+
+def _domains(names: Sequence[str] | None) -> list[str] | None:
+    """Domains as upstream wants them, without a scheme."""
+    return [name.partition("://")[2] or name for name in names] if names else None

@@ -88,6 +88,10 @@ Block = (
 )
 
 
+# The blocks that may carry a cache breakpoint
+Cacheable = TextBlock | ImageBlock | DocumentBlock | ToolUseBlock | ToolResultBlock
+
+
 class Message(Struct):
     role: str  # "user", "assistant", or "system" in mid-conversation
     content: list[Block]

@@ -55,6 +55,42 @@ class FilePart(Struct, tag="file", tag_field="type"):
     prompt_cache_breakpoint: CacheBreakpoint | None = None
 
 
+class ImageBlockPart(Struct, tag="image", tag_field="type"):
+    """An image as Anthropic's block (`source`), or as MCP's content (`data`, `mimeType`)."""
+
+    source: "ImageSource | None" = None
+    data: str | None = None
+    mime_type: str | None = msgspec.field(default=None, name="mimeType")
+    cache_control: CacheBreakpoint | None = None
+
+
+class ImageSource(Struct):
+    """The source of Anthropic's image block."""
+
+    type: str | None = None
+    media_type: str | None = None
+    data: str | None = None
+    url: str | None = None
+
+
+class ToolResultPart(Struct, tag="tool_result", tag_field="type"):
+    """Anthropic's block for a tool's result, in a user message."""
+
+    tool_use_id: str
+    content: Raw = NULL
+    is_error: bool | None = None
+    cache_control: CacheBreakpoint | None = None
+
+
+class ToolUsePart(Struct, tag="tool_use", tag_field="type"):
+    """Anthropic's block for a tool call, in an assistant message."""
+
+    id: str
+    name: str
+    input: Raw = NULL
+    cache_control: CacheBreakpoint | None = None
+
+
 class RefusalPart(Struct, tag="refusal", tag_field="type"):
     refusal: str
 
@@ -71,9 +107,9 @@ class RedactedThinkingPart(Struct, tag="redacted_thinking", tag_field="type"):
 
 
 SystemContent = str | list[TextPart] | None
-UserPart = TextPart | ImagePart | AudioPart | FilePart | RefusalPart
-AssistantPart = TextPart | RefusalPart | ThinkingPart | RedactedThinkingPart
-ToolPart = TextPart | ImagePart | FilePart
+UserPart = TextPart | ImagePart | AudioPart | FilePart | RefusalPart | ImageBlockPart | ToolResultPart
+AssistantPart = TextPart | RefusalPart | ThinkingPart | RedactedThinkingPart | ToolUsePart
+ToolPart = TextPart | ImagePart | FilePart | ImageBlockPart
 
 
 class FunctionCall(Struct):
@@ -107,16 +143,19 @@ class ReasoningDetail(Struct):
 class SystemMessage(Struct, tag="system", tag_field="role"):
     content: SystemContent = None
     name: str | None = None
+    cache_control: CacheBreakpoint | None = None
 
 
 class DeveloperMessage(Struct, tag="developer", tag_field="role"):
     content: SystemContent = None
     name: str | None = None
+    cache_control: CacheBreakpoint | None = None
 
 
 class UserMessage(Struct, tag="user", tag_field="role"):
     content: str | list[UserPart] | None = None
     name: str | None = None
+    cache_control: CacheBreakpoint | None = None
 
 
 class AssistantMessage(Struct, tag="assistant", tag_field="role"):
@@ -129,12 +168,19 @@ class AssistantMessage(Struct, tag="assistant", tag_field="role"):
     reasoning_content: str | None = None
     reasoning_details: list[ReasoningDetail] | None = None
     thinking_blocks: list[ThinkingPart | RedactedThinkingPart] | None = None
+    cache_control: CacheBreakpoint | None = None
+    # what clients send back of our own and of other services' replies; without effect
+    annotations: Raw = NULL
+    provider_specific_fields: Raw = NULL
+    reasoning: Raw = NULL
 
 
 class ToolMessage(Struct, tag="tool", tag_field="role"):
     tool_call_id: str
-    content: Raw = NULL  # text, parts, and in the wild any JSON value: read by `translate.messages`
+    content: Raw = NULL  # text, parts, and in the wild any JSON value
     name: str | None = None
+    is_error: bool | None = None
+    cache_control: CacheBreakpoint | None = None
 
 
 class FunctionMessage(Struct, tag="function", tag_field="role"):
@@ -150,6 +196,7 @@ class FunctionDefinition(Struct):
     description: str | None = None
     parameters: Raw = NULL
     strict: bool | None = None
+    cache_control: CacheBreakpoint | None = None
 
 
 class GrammarDefinition(Struct):
@@ -158,28 +205,63 @@ class GrammarDefinition(Struct):
 
 
 class CustomFormat(Struct):
+    """The format of a custom tool: OpenAI's chat nests a grammar, its Responses API has it flat."""
+
     type: str
     grammar: GrammarDefinition | None = None
+    definition: str | None = None
+    syntax: str | None = None
 
 
 class CustomDefinition(Struct):
     name: str
     description: str | None = None
     format: CustomFormat | None = None
-
-
-class FunctionTool(Struct, tag="function", tag_field="type"):
-    function: FunctionDefinition
     cache_control: CacheBreakpoint | None = None
-    # Anthropic's own fields of a tool, which travel as they are
+
+
+class FunctionTool(Struct):
+    function: FunctionDefinition
+    type: str = "function"
+    strict: bool | None = None
+    cache_control: CacheBreakpoint | None = None
+    # Anthropic's own fields of a tool, which are sent byte for byte
     allowed_callers: Raw = NULL
     defer_loading: Raw = NULL
     eager_input_streaming: Raw = NULL
     input_examples: Raw = NULL
 
 
-class CustomTool(Struct, tag="custom", tag_field="type"):
+class FlatFunctionTool(Struct):
+    """A function as OpenAI's Responses API (`parameters`) and Anthropic (`input_schema`) write it."""
+
+    name: str
+    type: str = "function"
+    description: str | None = None
+    parameters: Raw = NULL
+    input_schema: Raw = NULL
+    strict: bool | None = None
+    cache_control: CacheBreakpoint | None = None
+    allowed_callers: Raw = NULL
+    defer_loading: Raw = NULL
+    eager_input_streaming: Raw = NULL
+    input_examples: Raw = NULL
+
+
+class CustomTool(Struct):
     custom: CustomDefinition
+    type: str = "custom"
+    cache_control: CacheBreakpoint | None = None
+
+
+class FlatCustomTool(Struct):
+    """A custom tool as OpenAI's Responses API writes it."""
+
+    name: str
+    type: str = "custom"
+    description: str | None = None
+    format: CustomFormat | None = None
+    cache_control: CacheBreakpoint | None = None
 
 
 class Named(Struct):
@@ -188,6 +270,7 @@ class Named(Struct):
 
 class AllowedTool(Struct):
     type: str = "function"
+    name: str | None = None
     function: Named | None = None
     custom: Named | None = None
 
@@ -198,7 +281,10 @@ class AllowedTools(Struct):
 
 
 class ToolChoiceObject(Struct):
+    """A choice in OpenAI's form, or flat with `name`, as Anthropic and the Responses API write it."""
+
     type: str
+    name: str | None = None
     function: Named | None = None
     custom: Named | None = None
     allowed_tools: AllowedTools | None = None
@@ -219,6 +305,7 @@ class JSONSchemaFormat(Struct):
 class ResponseFormat(Struct):
     type: str
     json_schema: JSONSchemaFormat | None = None
+    schema: Raw = NULL  # beside `json_object`, as other services accept it
 
 
 class UserLocationApproximate(Struct, omit_defaults=True):
@@ -229,13 +316,25 @@ class UserLocationApproximate(Struct, omit_defaults=True):
 
 
 class UserLocation(Struct):
+    """A location: nested in `approximate`, or flat, as the Responses API has it."""
+
     type: str | None = None
     approximate: UserLocationApproximate | None = None
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+
+class WebSearchFilters(Struct):
+    allowed_domains: list[str] | None = None
+    blocked_domains: list[str] | None = None
 
 
 class WebSearchOptions(Struct):
     search_context_size: str | None = None
     user_location: UserLocation | None = None
+    filters: WebSearchFilters | None = None
 
 
 class CacheOptions(Struct):

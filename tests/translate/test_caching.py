@@ -56,6 +56,9 @@ def test_tools_come_before_everything_else():
         ({}, SHORT),
         ({"prompt_cache_options": {"mode": "implicit"}}, SHORT),
         ({"prompt_cache_options": {"mode": "explicit"}}, None),
+        ({"prompt_cache_options": {"mode": "off"}}, None),
+        ({"prompt_cache_options": {"mode": "bogus"}}, SHORT),
+        ({"prompt_cache_retention": "bogus"}, SHORT),
         ({"prompt_cache_options": {"ttl": "30m"}}, HOUR),
         ({"prompt_cache_retention": "in_memory"}, SHORT),
         ({"prompt_cache_retention": "24h"}, HOUR),
@@ -81,3 +84,8 @@ def test_breakpoints_that_were_dropped_are_noted():
     messages = [{"role": "user", "content": [text(SHORT)] * 5}]
     notes = translated({"messages": messages}).notes
     assert [note.text for note in notes] == ["only the last 4 cache breakpoints were sent"]
+
+
+def test_an_unknown_word_about_caching_is_a_warning():
+    assert translated({"prompt_cache_retention": "bogus"}).warnings == ("prompt_cache_retention",)
+    assert translated({"prompt_cache_options": {"mode": "bogus"}}).warnings == ("prompt_cache_options.mode",)

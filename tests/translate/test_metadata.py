@@ -23,6 +23,8 @@ def test_an_end_user_is_sent_as_a_hash():
         ("fast", True, (None, "fast", 0)),
         ("fast", False, (None, None, 1)),
         ("flex", False, (None, None, 1)),
+        ("standard_only", False, (None, None, 1)),
+        ("gold", False, (None, None, 1)),
     ],
 )
 def test_a_service_tier_is_a_tier_or_a_speed(tier: str, fast_mode: bool, expected: tuple[str | None, str | None, int]):

@@ -7,6 +7,8 @@ from claude_proxy.wire.decoding import NULL
 
 def warn_of_ignored(draft: Draft, request: ChatRequest) -> None:
     """Warn of each parameter that the Messages API has nothing for; values that ask for nothing pass in silence."""
+    if beyond := [name for name in request.modalities or () if name != "text"]:
+        draft.warn("modalities", f"Claude answers in text only, not in {' and '.join(beyond)}")
     if request.frequency_penalty:
         draft.warn("frequency_penalty", "the Messages API has no penalties")
     if request.presence_penalty:

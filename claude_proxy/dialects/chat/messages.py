@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from claude_proxy.dialects.chat.parts import content_blocks, part_block, result_content
+from claude_proxy.dialects.chat.parts import breakpoint_from, content_blocks, part_block, result_content
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.arguments import object_input, text_input
 from claude_proxy.translate.content import text_blocks
 from claude_proxy.translate.conversation import Conversation
 from claude_proxy.translate.draft import Draft
 from claude_proxy.wire import chat_request as chat
-from claude_proxy.wire.anthropic import Block, RedactedThinkingBlock, TextBlock, ThinkingBlock, ToolUseBlock
+from claude_proxy.wire.anthropic import Block, Cacheable, RedactedThinkingBlock, TextBlock, ThinkingBlock, ToolUseBlock
 from claude_proxy.wire.decoding import NULL
 
 
@@ -28,15 +28,17 @@ def read_messages(draft: Draft, messages: Sequence[chat.ChatMessage]) -> None:
         match message:
             case chat.SystemMessage() | chat.DeveloperMessage():
                 if texts := content_blocks(message.content):
+                    _mark_last(texts, message.cache_control)
                     conversation.add_system(texts, param=param)
             case chat.UserMessage():
-                conversation.add_user(_user_blocks(message, param, named=named))
+                _add_results(draft, conversation, message, param)
+                conversation.add_user(_user_blocks(draft, message, param, named=named))
             case chat.AssistantMessage():
                 blocks = _assistant_blocks(draft, conversation, message, param)
+                _mark_last(blocks, message.cache_control)
                 conversation.add_assistant(blocks, thinking=list(_echoed_thinking(message)))
             case chat.ToolMessage():
-                content = result_content(draft, message.content, f"{param}.content")
-                conversation.add_result(message.tool_call_id, content, param=param)
+                _add_result(draft, conversation, message, param)
             case chat.FunctionMessage():
                 content = result_content(draft, message.content, f"{param}.content")
                 conversation.add_result_by_name(message.name, content, param=param)
@@ -48,17 +50,52 @@ def _has_several_names(messages: Sequence[chat.ChatMessage]) -> bool:
     return len(names) > 1
 
 
-def _user_blocks(message: chat.UserMessage, param: str, *, named: bool) -> list[Block]:
+def _mark_last(blocks: Sequence[Block], given: chat.CacheBreakpoint | None) -> None:
+    """Put the breakpoint of a whole message, as LiteLLM clients send it, on its last block."""
+    if given is not None and blocks and isinstance(last := blocks[-1], Cacheable) and last.cache_control is None:
+        last.cache_control = breakpoint_from(given)
+
+
+def _user_blocks(draft: Draft, message: chat.UserMessage, param: str, *, named: bool) -> list[Block]:
     blocks: list[Block]
     match message.content:
         case None | str():
             blocks = [*text_blocks(message.content)]
         case parts:
-            found = [part_block(part, f"{param}.content[{index}]") for index, part in enumerate(parts)]
+            found = [
+                part_block(draft, part, f"{param}.content[{index}]")
+                for index, part in enumerate(parts)
+                if not isinstance(part, chat.ToolResultPart)
+            ]
             blocks = [block for block in found if block is not None]
     if named and message.name:
         blocks.insert(0, TextBlock(f"{message.name}:"))
+    _mark_last(blocks, message.cache_control)
     return blocks
+
+
+def _add_results(draft: Draft, conversation: Conversation, message: chat.UserMessage, param: str) -> None:
+    """Add the tool results that a user message holds in Anthropic's form."""
+    for index, part in enumerate(message.content if isinstance(message.content, list) else ()):
+        if isinstance(part, chat.ToolResultPart):
+            where = f"{param}.content[{index}]"
+            conversation.add_result(
+                part.tool_use_id,
+                result_content(draft, part.content, f"{where}.content"),
+                is_error=bool(part.is_error),
+                control=breakpoint_from(part.cache_control),
+                param=where,
+            )
+
+
+def _add_result(draft: Draft, conversation: Conversation, message: chat.ToolMessage, param: str) -> None:
+    conversation.add_result(
+        message.tool_call_id,
+        result_content(draft, message.content, f"{param}.content"),
+        is_error=bool(message.is_error),
+        control=breakpoint_from(message.cache_control),
+        param=param,
+    )
 
 
 def _assistant_blocks(
@@ -69,8 +106,13 @@ def _assistant_blocks(
         case None | str():
             blocks += text_blocks(message.content)
         case parts:
-            texts = (part for part in parts if isinstance(part, chat.TextPart | chat.RefusalPart))
-            blocks += [block for block in (part_block(part, param) for part in texts) if block is not None]
+            for index, part in enumerate(parts):
+                where = f"{param}.content[{index}]"
+                if isinstance(part, chat.ToolUsePart):
+                    blocks.append(_tool_use(draft, conversation, part, where))
+                elif isinstance(part, chat.TextPart | chat.RefusalPart):
+                    block = part_block(draft, part, where)
+                    blocks += [] if block is None else [block]
     blocks += text_blocks(message.refusal)
     if message.audio != NULL:
         draft.warn(f"{param}.audio", "Claude has no audio, so the earlier audio answer was left out")
@@ -93,6 +135,13 @@ def _tool_call(draft: Draft, conversation: Conversation, call: chat.ToolCall, pa
         param=f"{param}.function",
         code="missing_required_parameter",
     )
+
+
+def _tool_use(draft: Draft, conversation: Conversation, part: chat.ToolUsePart, param: str) -> ToolUseBlock:
+    input_ = "" if part.input == NULL else bytes(part.input).decode()
+    block = conversation.call(part.id, part.name, object_input(draft, input_, param=f"{param}.input"))
+    block.cache_control = breakpoint_from(part.cache_control)
+    return block
 
 
 def _echoed_thinking(message: chat.AssistantMessage) -> Iterator[ThinkingBlock | RedactedThinkingBlock]:

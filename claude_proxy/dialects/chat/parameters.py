@@ -9,7 +9,12 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("model", "mapped", "a Claude id, a line's name (`sonnet`) or an alias of yours", "yes"),
     Parameter("max_completion_tokens", "mapped", "to `max_tokens`; the model's own limit if absent", "yes"),
     Parameter("max_tokens", "mapped", "as `max_completion_tokens`, which wins", "yes"),
-    Parameter("messages", "mapped", "all roles; text, images, PDF and text files; audio is refused", "text and images"),
+    Parameter(
+        "messages",
+        "mapped",
+        "all roles; text, images, PDF and text files; audio: a warning",
+        "text and images",
+    ),
     Parameter(
         "tools",
         "mapped",
@@ -39,12 +44,15 @@ PARAMETERS: tuple[Parameter, ...] = (
         "ignored",
     ),
     Parameter(
-        "prompt_cache_options", "mapped", "`explicit` leaves caching to your breakpoints; a ttl is one hour", "no"
+        "prompt_cache_options",
+        "mapped",
+        "`explicit` and `off` leave caching to your breakpoints; a ttl is one hour",
+        "no",
     ),
     Parameter("prompt_cache_retention", "mapped", "24h: cached for an hour, the longest there is", "no"),
     Parameter("prompt_cache_key", "accepted", "not needed: the cache goes by the prompt itself", "no"),
     Parameter("metadata", "accepted", "not sent: it describes stored answers, and none are stored", "ignored"),
-    Parameter("modalities", "refused", "text only; asking for audio is a 400", "ignored"),
+    Parameter("modalities", "ignored", "Claude answers in text; asking for anything else is a warning", "ignored"),
     Parameter("audio", "accepted", "only means something with audio in `modalities`", "ignored"),
     Parameter("frequency_penalty", "ignored", "the Messages API has no penalties", "ignored"),
     Parameter("presence_penalty", "ignored", "the Messages API has no penalties", "ignored"),

@@ -9,7 +9,9 @@ from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.media import document_block, image_block
 from claude_proxy.wire import chat_request as chat
 from claude_proxy.wire.anthropic import CacheControl, TextBlock
-from claude_proxy.wire.decoding import decode, repaired
+from claude_proxy.wire.decoding import NULL, decode, repaired
+
+ContentPart = chat.TextPart | chat.RefusalPart | chat.ImagePart | chat.FilePart | chat.AudioPart | chat.ImageBlockPart
 
 
 def content_blocks(content: str | list[chat.TextPart] | None) -> list[TextBlock]:
@@ -19,8 +21,8 @@ def content_blocks(content: str | list[chat.TextPart] | None) -> list[TextBlock]
     return [TextBlock(part.text, breakpoint_of(part)) for part in content if part.text.strip()]
 
 
-def part_block(part: chat.UserPart, param: str) -> PartBlock | None:
-    """The block for one part; None for a blank text. Raises InvalidRequest for a part that Claude cannot read."""
+def part_block(draft: Draft, part: ContentPart, param: str) -> PartBlock | None:
+    """The block for one part; None for a blank text and for audio, which Claude cannot read."""
     match part:
         case chat.TextPart():
             return TextBlock(part.text, breakpoint_of(part)) if part.text.strip() else None
@@ -35,10 +37,25 @@ def part_block(part: chat.UserPart, param: str) -> PartBlock | None:
             document = document_block(part.file, f"{param}.file")
             document.cache_control = breakpoint_of(part)
             return document
+        case chat.ImageBlockPart():
+            image = image_block(_address(part, param), param)
+            image.cache_control = breakpoint_from(part.cache_control)
+            return image
         case chat.AudioPart():
-            raise InvalidRequest(
-                "Claude has no audio input; send a transcript as text.", param=param, code="unsupported_value"
-            )
+            draft.warn(param, "Claude has no audio input, so this part was left out; send a transcript as text")
+            return None
+
+
+def _address(part: chat.ImageBlockPart, param: str) -> str:
+    """The link to an image, or its data as a data URL."""
+    source = part.source or chat.ImageSource(media_type=part.mime_type, data=part.data)
+    if source.url is not None:
+        return source.url
+    if source.data is None:
+        raise InvalidRequest(
+            f"Missing required parameter: '{param}.source'.", param=f"{param}.source", code="missing_required_parameter"
+        )
+    return f"data:{source.media_type or ''};base64,{source.data}"
 
 
 def breakpoint_of(part: chat.TextPart | chat.ImagePart | chat.FilePart) -> CacheControl | None:
@@ -55,6 +72,8 @@ def breakpoint_from(given: chat.CacheBreakpoint | None) -> CacheControl | None:
 
 class _Typed(msgspec.Struct):
     type: str
+    source: Raw = NULL
+    data: Raw = NULL
 
 
 _read_typed = msgspec.json.Decoder(_Typed).decode
@@ -75,7 +94,7 @@ def result_content(draft: Draft, content: Raw, param: str) -> ResultContent:
             return text if text.strip() else None
         case b"[" if all(_is_part(value) for value in _read_values(data)):
             parts = decode(_read_parts, data, param)
-            blocks = [part_block(part, f"{param}[{index}]") for index, part in enumerate(parts)]
+            blocks = [part_block(draft, part, f"{param}[{index}]") for index, part in enumerate(parts)]
             return [block for block in blocks if block is not None] or None
         case _:
             draft.note("changed", param, "a result that is neither text nor parts was sent as its JSON text")
@@ -84,6 +103,7 @@ def result_content(draft: Draft, content: Raw, param: str) -> ResultContent:
 
 def _is_part(value: Raw) -> bool:
     try:
-        return _read_typed(value).type in _PART_TYPES
+        typed = _read_typed(value)
     except msgspec.MsgspecError:
         return False
+    return typed.type in _PART_TYPES or (typed.type == "image" and (typed.source != NULL or typed.data != NULL))

@@ -24,7 +24,7 @@ from claude_proxy.translate.models import Model
 from claude_proxy.translate.output import set_json_object, set_json_schema, set_verbosity
 from claude_proxy.translate.reasoning import apply_reasoning, drop_thinking, restore_thinking
 from claude_proxy.translate.sampling import set_max_tokens, set_stop, set_temperature, set_top_k, set_top_p
-from claude_proxy.wire.chat_request import ChatRequest, JSONSchemaFormat
+from claude_proxy.wire.chat_request import CacheOptions, ChatRequest, JSONSchemaFormat
 from claude_proxy.wire.decoding import NULL
 
 # Fields of Anthropic's own that clients send at the top level.
@@ -66,7 +66,6 @@ def to_messages_request(
     set_user(draft, chat.safety_identifier or chat.user)
     set_service_tier(draft, chat.service_tier)
     _read_caching(draft, chat)
-    _check_modalities(chat)
     warn_of_ignored(draft, chat)
     set_top_k(draft, chat.top_k)
     for name in _PASSED_THROUGH:
@@ -89,6 +88,8 @@ def _read_response_format(draft: Draft, chat: ChatRequest) -> None:
     match chat.response_format.type:
         case "text":
             return
+        case "json_object" if chat.response_format.schema != NULL:
+            set_json_schema(draft, chat.response_format.schema, param="response_format")
         case "json_object":
             set_json_object(draft, param="response_format")
         case "json_schema":
@@ -114,19 +115,18 @@ def _check_n(draft: Draft, n: int | None) -> None:
 
 
 def _read_caching(draft: Draft, chat: ChatRequest) -> None:
-    options = chat.prompt_cache_options
+    options = chat.prompt_cache_options or CacheOptions()
+    if options.mode not in (None, "implicit", "explicit", "off"):
+        draft.warn("prompt_cache_options.mode", f"'{options.mode}' is not known; caching is automatic")
+    if chat.prompt_cache_retention not in (None, "in_memory", "in-memory", "24h"):
+        draft.warn("prompt_cache_retention", f"'{chat.prompt_cache_retention}' is not known: 5 minutes instead")
     set_caching(
         draft,
         control=breakpoint_from(chat.cache_control),
-        automatic=options is None or options.mode != "explicit",
-        hour=bool(options and options.ttl) or chat.prompt_cache_retention == "24h",
+        automatic=options.mode not in ("explicit", "off"),
+        hour=bool(options.ttl) or chat.prompt_cache_retention == "24h",
         param="messages",
     )
-
-
-def _check_modalities(chat: ChatRequest) -> None:
-    if "audio" in (chat.modalities or ()):
-        raise InvalidRequest("Claude answers in text only.", param="modalities", code="unsupported_value")
 
 
 def _translation(draft: Draft, chat: ChatRequest) -> ChatTranslation:

@@ -1,5 +1,7 @@
 """Chat's tools and tool choice, and the older `functions`, read into the tool set builder."""
 
+import re
+
 import msgspec
 from msgspec import Raw
 
@@ -14,14 +16,25 @@ from claude_proxy.wire.decoding import NULL, decode, repaired
 
 
 class _Typed(msgspec.Struct):
-    type: str = "function"
+    """What tells the forms of a tool apart."""
+
+    type: str | None = None
     name: str | None = None
+    mcp_server_name: str | None = None
+    function: Raw = NULL
+    custom: Raw = NULL
+    input_schema: Raw = NULL
     cache_control: chat.CacheBreakpoint | None = None
 
 
 _read_typed = msgspec.json.Decoder(_Typed).decode
-_read_tool = msgspec.json.Decoder(chat.FunctionTool | chat.CustomTool).decode
+_read_function = msgspec.json.Decoder(chat.FunctionTool).decode
+_read_flat_function = msgspec.json.Decoder(chat.FlatFunctionTool).decode
+_read_custom = msgspec.json.Decoder(chat.CustomTool).decode
+_read_flat_custom = msgspec.json.Decoder(chat.FlatCustomTool).decode
 _OWN_FIELDS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples")
+# Anthropic's own tools carry the date of their version, `web_search_20260318`, but for a few.
+_NATIVE = re.compile(r".*_\d{8}|mcp_toolset|tool_search_tool_\w+")
 
 
 def read_tools(draft: Draft, request: chat.ChatRequest) -> None:
@@ -30,10 +43,9 @@ def read_tools(draft: Draft, request: chat.ChatRequest) -> None:
     for index, raw in enumerate(request.tools or ()):
         _add_tool(tools, Raw(repaired(bytes(raw))), f"tools[{index}]")
     for index, function in enumerate(request.functions or ()):
-        _add_function(tools, function, f"functions[{index}]")
+        _add_definition(tools, function, f"functions[{index}]")
     if (search := request.web_search_options) is not None:
-        param = "web_search_options"
-        tools.add_web_search(web_search_tool(search.search_context_size, _location(search), param=param), param=param)
+        tools.add_web_search(_search_tool(search), param="web_search_options")
     # The older form has only one `function_call` in a message.
     parallel = request.parallel_tool_calls is not False and not request.functions
     tools.finish(_tool_choice(request), parallel=parallel)
@@ -41,56 +53,102 @@ def read_tools(draft: Draft, request: chat.ChatRequest) -> None:
 
 def _add_tool(tools: ToolSet, raw: Raw, param: str) -> None:
     typed = decode(_read_typed, raw, param)
-    if typed.type in ("function", "custom"):
-        match decode(_read_tool, raw, param):
-            case chat.FunctionTool() as tool:
-                _add_own_fields(_add_function(tools, tool.function, f"{param}.function"), tool)
-            case chat.CustomTool() as tool:
-                _add_custom(tools, tool.custom, f"{param}.custom")
-    elif _is_anthropic(typed.type):
-        tools.add_native(raw, typed.name or typed.type, param=param)
+    if typed.type is not None and _NATIVE.fullmatch(typed.type):
+        tools.add_native(raw, typed.name or typed.mcp_server_name or typed.type, param=param)
+    elif _is_flat_function(typed):
+        _add_function(tools, decode(_read_flat_function, raw, param), param)
+    elif typed.type == "function":
+        tool = decode(_read_function, raw, param)
+        sent = _add_definition(tools, tool.function, f"{param}.function", strict=tool.strict)
+        _add_own_fields(sent, tool)
+    elif typed.type == "custom" and typed.custom == NULL and typed.name is not None:
+        _add_custom(tools, decode(_read_flat_custom, raw, param), param)
+    elif typed.type == "custom":
+        nested = decode(_read_custom, raw, param)
+        _add_custom(tools, nested.custom, f"{param}.custom").cache_control = breakpoint_from(nested.cache_control)
     else:
-        raise InvalidRequest(
-            f"Unsupported tool type '{typed.type}': Claude has no such tool in Chat Completions.",
-            param=f"{param}.type",
-            code="unsupported_value",
+        raise _unsupported(typed.type, param)
+
+
+def _is_flat_function(typed: _Typed) -> bool:
+    if typed.input_schema != NULL:
+        return typed.type in (None, "custom", "function")
+    return typed.type == "function" and typed.function == NULL and typed.name is not None
+
+
+def _unsupported(type_: str | None, param: str) -> InvalidRequest:
+    if type_ is None:
+        return InvalidRequest(
+            f"Missing required parameter: '{param}.type'.", param=f"{param}.type", code="missing_required_parameter"
         )
-
-
-def _add_function(tools: ToolSet, function: chat.FunctionDefinition, param: str) -> anthropic.Tool:
-    return tools.add_function(
-        function.name,
-        function.parameters,
-        description=function.description,
-        strict=bool(function.strict),
-        param=param,
+    return InvalidRequest(
+        f"Unsupported tool type '{type_}': Claude has no such tool in Chat Completions.",
+        param=f"{param}.type",
+        code="unsupported_value",
     )
 
 
-def _add_own_fields(sent: anthropic.Tool, tool: chat.FunctionTool) -> None:
+def _add_definition(
+    tools: ToolSet, function: chat.FunctionDefinition, param: str, *, strict: bool | None = None
+) -> anthropic.Tool:
+    wanted = strict if function.strict is None else function.strict
+    sent = tools.add_function(
+        function.name, function.parameters, description=function.description, strict=bool(wanted), param=param
+    )
+    sent.cache_control = breakpoint_from(function.cache_control)
+    return sent
+
+
+def _add_function(tools: ToolSet, tool: chat.FlatFunctionTool, param: str) -> None:
+    theirs = tool.input_schema != NULL
+    sent = tools.add_function(
+        tool.name,
+        tool.input_schema if theirs else tool.parameters,
+        description=tool.description,
+        strict=bool(tool.strict),
+        param=param,
+        schema_field="input_schema" if theirs else "parameters",
+    )
+    _add_own_fields(sent, tool)
+
+
+def _add_own_fields(sent: anthropic.Tool, tool: chat.FunctionTool | chat.FlatFunctionTool) -> None:
     """Give `sent` the fields of Anthropic's own that `tool` carries."""
-    sent.cache_control = breakpoint_from(tool.cache_control)
+    sent.cache_control = breakpoint_from(tool.cache_control) or sent.cache_control
     for name in _OWN_FIELDS:
         if (value := getattr(tool, name)) != NULL:
             setattr(sent, name, value)
 
 
-def _add_custom(tools: ToolSet, custom: chat.CustomDefinition, param: str) -> None:
-    given = custom.format.grammar if custom.format else None
-    grammar = Grammar(given.syntax, given.definition) if given else None
-    tools.add_custom(custom.name, description=custom.description, grammar=grammar, param=param)
+def _add_custom(tools: ToolSet, custom: chat.CustomDefinition | chat.FlatCustomTool, param: str) -> anthropic.Tool:
+    sent = tools.add_custom(custom.name, description=custom.description, grammar=_grammar(custom.format), param=param)
+    sent.cache_control = breakpoint_from(custom.cache_control)
+    return sent
 
 
-def _is_anthropic(type_: str) -> bool:
-    """Anthropic's own tools carry the date of their version: `web_search_20260318`."""
-    date = type_.rpartition("_")[2]
-    return len(date) == 8 and date.isdigit()
-
-
-def _location(search: chat.WebSearchOptions) -> dict[str, str | None] | None:
-    if not search.user_location or not (near := search.user_location.approximate):
+def _grammar(format_: chat.CustomFormat | None) -> Grammar | None:
+    if format_ is None:
         return None
-    return {"city": near.city, "region": near.region, "country": near.country, "timezone": near.timezone}
+    if (nested := format_.grammar) is not None:
+        return Grammar(nested.syntax, nested.definition)
+    return Grammar(format_.syntax or "", format_.definition) if format_.definition else None
+
+
+def _search_tool(search: chat.WebSearchOptions) -> Raw:
+    near: chat.UserLocation | chat.UserLocationApproximate | None = search.user_location
+    if isinstance(near, chat.UserLocation) and near.approximate is not None:
+        near = near.approximate
+    location = None
+    if near is not None:
+        location = {"city": near.city, "region": near.region, "country": near.country, "timezone": near.timezone}
+    filters = search.filters or chat.WebSearchFilters()
+    return web_search_tool(
+        search.search_context_size,
+        location if location and any(location.values()) else None,
+        allowed=filters.allowed_domains,
+        blocked=filters.blocked_domains,
+        param="web_search_options",
+    )
 
 
 # -------------------------------------------------------------------------------------------------- the choice
@@ -134,6 +192,10 @@ def _object_choice(choice: chat.ToolChoiceObject) -> ToolChoiceWish:
             return _allowed_choice(allowed)
         case chat.ToolChoiceObject(function=chat.Named(name)) | chat.ToolChoiceObject(custom=chat.Named(name)):
             return ToolChoiceWish("named", name=name)
+        case chat.ToolChoiceObject(type="function" | "custom" | "tool", name=str(name)):
+            return ToolChoiceWish("named", name=name)
+        case chat.ToolChoiceObject(type="any"):
+            return ToolChoiceWish("required")
         case chat.ToolChoiceObject(type="auto" | "none" | "required" as mode):
             return ToolChoiceWish(mode)
         case _:
@@ -152,7 +214,7 @@ def _allowed_choice(allowed: chat.AllowedTools) -> ToolChoiceWish:
             param="tool_choice.allowed_tools.mode",
             code="invalid_value",
         )
-    names = tuple(named.name for tool in allowed.tools if (named := tool.function or tool.custom))
+    names = tuple(name for tool in allowed.tools if (name := _allowed_name(tool)))
     if not names:
         raise InvalidRequest(
             "Invalid 'tool_choice.allowed_tools.tools': no tool is named.",
@@ -160,3 +222,8 @@ def _allowed_choice(allowed: chat.AllowedTools) -> ToolChoiceWish:
             code="invalid_value",
         )
     return ToolChoiceWish("auto" if mode == "auto" else "required", allowed=names)
+
+
+def _allowed_name(tool: chat.AllowedTool) -> str | None:
+    named = tool.function or tool.custom
+    return named.name if named else tool.name

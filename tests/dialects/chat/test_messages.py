@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from claude_proxy.errors import InvalidRequest
+from claude_proxy.options import Options
 from tests.dialects.chat.case import sent, translated
 
 
@@ -120,7 +121,6 @@ def test_turns_alternate_begin_with_the_user_and_are_never_blank(messages: list[
         (assistant([{"type": "image_url", "image_url": {"url": "x"}}]), "messages[1].content[0].type"),
         (result("a", [{"type": "image_url", "image_url": {"url": "ftp://x"}}]), "messages[1].content[0].image_url"),
         (result("a", [{"type": "text"}]), "messages[1].content[0].text"),
-        (user([{"type": "input_audio", "input_audio": {}}]), "messages[1].content[0]"),
         ({"role": "function", "content": "x"}, "messages[1].name"),
     ],
 )
@@ -154,3 +154,21 @@ def test_a_prefill_that_ends_in_a_call_is_answered_and_not_continued():
 def test_a_prefill_is_answered_where_the_old_model_thinks():
     fields = {"model": "claude-sonnet-4-5", "messages": [user(), assistant("x ")], "reasoning_effort": "low"}
     assert sent(fields)["messages"][-1]["content"][0]["text"] == "Continue."
+
+
+def test_an_error_of_a_tool_is_told():
+    body = sent({"messages": [user(), calls("a"), {**result("a", "boom"), "is_error": True}]})
+    assert body["messages"][-1]["content"][0]["is_error"] is True
+
+
+def test_a_last_system_message_behind_a_call_stands_behind_the_result_that_was_put_in_its_place():
+    assert shape(user(), calls("a"), system()) == ["user: Hi", "assistant: tool_use", "user: tool_result Now."]
+
+
+def test_audio_is_left_out_and_the_rest_stays():
+    part = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
+    fields = {"messages": [user([part, {"type": "text", "text": "x"}])]}
+    assert sent(fields)["messages"][0]["content"] == [{"type": "text", "text": "x"}]
+    with pytest.raises(InvalidRequest) as refusal:
+        translated(fields, options=Options(strict=True))
+    assert refusal.value.param == "messages[0].content[0]"

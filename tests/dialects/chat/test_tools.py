@@ -146,3 +146,54 @@ def test_an_older_call_that_is_forced_is_asked_for_where_the_model_cannot_be_for
     assert [tool["name"] for tool in body["tools"]] == ["g"]
     assert body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
     assert translated(fields).warnings == ("function_call",)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"type": "mcp_toolset", "mcp_server_name": "x"},
+        {"type": "tool_search_tool_regex", "name": "tool_search_tool_regex"},
+        {"type": "tool_search_tool_bm25", "name": "tool_search_tool_bm25"},
+    ],
+    ids=lambda tool: tool["type"],
+)
+def test_a_tool_of_anthropics_own_may_lack_a_date(tool: dict[str, Any]):
+    assert sent({"tools": [tool]})["tools"] == [tool]
+
+
+def test_two_toolsets_of_different_servers_are_two_tools():
+    tools = [{"type": "mcp_toolset", "mcp_server_name": name} for name in "ab"]
+    assert sent({"tools": tools})["tools"] == tools
+
+
+def test_strict_beside_the_function_counts_for_it():
+    tool = {"type": "function", "function": {"name": "f", "parameters": closed(a=STRING)}, "strict": True}
+    assert sent({"tools": [tool]})["tools"][0]["strict"]
+
+
+def test_a_choice_of_functions_without_functions_is_a_warning():
+    assert translated({"function_call": {"name": "f"}}).warnings == ("function_call",)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ({"type": "function", "name": "f"}, {"type": "tool", "name": "f"}),
+        ({"type": "tool", "name": "f"}, {"type": "tool", "name": "f"}),
+        ({"type": "any"}, {"type": "any"}),
+    ],
+)
+def test_a_choice_may_be_flat_or_anthropics(choice: Any, expected: Any):
+    tool = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
+    assert sent({"tools": [tool], "tool_choice": choice})["tool_choice"] == expected
+
+
+def test_a_flat_tool_names_its_own_fields_in_errors():
+    for tool, param in (
+        ({"name": "f", "input_schema": [1]}, "tools[0].input_schema"),
+        ({"type": "function", "name": "f", "parameters": [1]}, "tools[0].parameters"),
+        ({"name": "f"}, "tools[0].type"),
+    ):
+        with pytest.raises(InvalidRequest) as refusal:
+            translated({"tools": [tool]})
+        assert refusal.value.param == param
