@@ -13,7 +13,16 @@ hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("default")
 
 _OURS = ("CLAUDE_PROXY_", "CLAUDE_CODE_", "CLAUDE_CONFIG_DIR", "ANTHROPIC_", "OPENAI_")
+_ID_BYTES = 40
 _REQUIRE = "CLAUDE_PROXY_REQUIRE_COMPONENTS"
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """An id for bytes that are not short text. Ids must be the same in every process that collects the tests: a
+    compressed body holds the time, and its id would too."""
+    if isinstance(val, bytes) and not (len(val) <= _ID_BYTES and val.isascii() and val.decode().isprintable()):
+        return argname  # pytest appends a number to ids that occur more than once
+    return None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

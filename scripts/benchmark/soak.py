@@ -1,7 +1,8 @@
-"""`scripts/soak`: many streams, many idle connections, then mixed work for a while; what the daemon holds meanwhile.
+"""`scripts/soak`: many streams, idle connections, failed requests, then mixed work; shows what the daemon holds.
 
-Upstream is the simulator in a process of its own. Every answer is checked for what was asked; whatever is wrong
-ends the run. At the end the daemon must hold no more open requests and no more descriptors than at its beginning.
+Upstream is the simulator in a process of its own. Every answer is verified, and a wrong one ends the run. After the
+failed requests the memory must come back; at the end the daemon must hold no more open requests and descriptors than
+at the start.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 import aiohttp
 import psutil
 
+from scripts.benchmark.failures import Failures, Kept
 from scripts.benchmark.processes import Target, daemon, prepare, simulator
 
 MODEL = "claude-haiku-4-5"
@@ -116,9 +118,10 @@ async def many_idle(soak: Soak, count: int) -> None:
     pairs = [await asyncio.open_connection("127.0.0.1", soak.target.port) for _ in range(count)]
     print(f"{count} idle connections: {await soak.held()}")
     began = time.monotonic()
-    for _ in range(20):
+    beside = min(count, 20)
+    for _ in range(beside):
         await soak.folded()
-    print(f"20 requests beside them took {time.monotonic() - began:.2f} s")
+    print(f"{beside} requests beside them took {time.monotonic() - began:.2f} s")
     for _, writer in pairs:
         writer.close()
     await asyncio.gather(*(writer.wait_closed() for _, writer in pairs), return_exceptions=True)
@@ -163,6 +166,7 @@ async def run(options: argparse.Namespace, target: Target) -> None:
         print(f"idle: {before}")
         await many_streams(soak, options.streams)
         await many_idle(soak, options.idle)
+        await Failures(session, target).run(options.failures)
         await mixed(soak, options.minutes * 60)
         print(f"requests of each kind: {dict(soak.done)}")
     async with aiohttp.ClientSession() as session:
@@ -182,6 +186,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30, help="how long the mixed work goes on")
     parser.add_argument("--streams", type=int, default=1000, help="how many streams at once, first")
     parser.add_argument("--idle", type=int, default=2000, help="how many idle connections, then")
+    parser.add_argument("--failures", type=int, default=400, help="how many failed requests of 1 MB, then")
     options = parser.parse_args()
     prepare()
     with (
@@ -191,7 +196,7 @@ def main() -> None:
     ):
         try:
             asyncio.run(run(options, target))
-        except* Wrong as wrong:
+        except* (Wrong, Kept) as wrong:
             sys.exit(f"error: {wrong.exceptions[0]}")
 
 

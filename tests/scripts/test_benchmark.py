@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scripts.benchmark import report, script
+from scripts.benchmark import failures, report, script
 from scripts.benchmark.load import Answer, dechunked
 from scripts.benchmark.requests import Wrong, request, verify
 
@@ -131,3 +133,37 @@ def test_the_proxies_have_a_core_that_neither_load_nor_upstream_runs_on():
     assert load == upstream
     assert not set(load) & set(proxy)
     assert len(proxy) == 1
+
+
+def test_a_short_soak_finds_nothing_held():
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.benchmark.soak",
+        "--minutes=0",
+        "--streams=2",
+        "--idle=2",
+        "--failures=24",
+    ]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "24 failed requests of 1 MB: RSS " in done.stdout
+    assert "after: " in done.stdout
+
+
+@pytest.mark.parametrize(("growth", "kept"), [(failures.ALLOWED, False), (failures.ALLOWED + 1, True)])
+async def test_memory_that_does_not_come_back_fails_the_soak(growth: float, kept: bool):
+    class Growing:
+        port, pid = 0, 0
+        sizes = iter([100.0, 100.0 + growth])
+
+        def rss(self) -> float:
+            return next(self.sizes)
+
+    growing: Any = Growing()
+    session: Any = None
+    phase = failures.Failures(session, growing, warm_up=0, patience=0)
+    with pytest.raises(failures.Kept, match="31 MB of failed requests are still held") if kept else nullcontext():
+        await phase.run(0)
