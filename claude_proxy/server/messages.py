@@ -1,4 +1,4 @@
-"""POST /v1/messages and its count_tokens: Anthropic's own API, bytes untouched both ways, with our credential."""
+"""POST /v1/messages and its count_tokens: Anthropic's own API with our credential, bytes unchanged both ways."""
 
 from collections.abc import Mapping
 
@@ -6,21 +6,23 @@ import msgspec
 from aiohttp import web
 
 from claude_proxy.dialects.base import ErrorReport
-from claude_proxy.errors import error_kind
-from claude_proxy.log import one_line
+from claude_proxy.errors import STATUS_OF_TYPE, error_kind
 from claude_proxy.redaction import redactor
-from claude_proxy.server.exchange import BODY, EXCHANGE
+from claude_proxy.server.exchange import BODY, EXCHANGE, Exchange
 from claude_proxy.server.headers import header_safe
+from claude_proxy.server.native_usage import Seen, StreamWatcher, seen_in
 from claude_proxy.server.state import STATE
 from claude_proxy.server.stream import open_stream
-from claude_proxy.upstream.base import NativeRequest
+from claude_proxy.upstream.base import NativeRequest, Reply
+from claude_proxy.wire.anthropic import ErrorDetail, read_error
 
-_ASKED = ("accept", "content-type", "x-stainless-retry-count")
-_ANSWERED = ("content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry")
+MESSAGES_PATH = "/v1/messages"
+_REQUEST_HEADERS = ("accept", "content-type", "x-stainless-retry-count")
+_REPLY_HEADERS = ("content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry")
 
 
 async def messages(request: web.Request) -> web.StreamResponse:
-    return await forward(request, "/v1/messages")
+    return await forward(request, MESSAGES_PATH)
 
 
 async def count_tokens(request: web.Request) -> web.StreamResponse:
@@ -28,43 +30,68 @@ async def count_tokens(request: web.Request) -> web.StreamResponse:
 
 
 async def forward(request: web.Request, path: str) -> web.StreamResponse:
-    """Ask upstream's `path` with this request's method, query and body, and hand on what it answers."""
+    """Send this request's method, query and body to upstream's `path`, and pass on its reply."""
     _, mark, query = request.raw_path.partition("?")
+    exchange, backend = request[EXCHANGE], request.app[STATE].backend
     body = request.get(BODY)
     if body:
-        request[EXCHANGE].model = _model(body)
+        exchange.model = _model(body)
     sent = NativeRequest(
         "GET" if request.method == "HEAD" else request.method,  # aiohttp leaves out the body of a reply to HEAD
         path + mark + query,
         body=body,
         headers=_request_headers(request),
     )
-    with await request.app[STATE].backend.native(sent) as upstream:
-        headers = header_safe(_kept(upstream.headers, _ANSWERED))
+    exchange.backend = backend.name
+    with await backend.native(sent) as upstream:
+        headers = header_safe(_kept(upstream.headers, _REPLY_HEADERS))
         if "request-id" in headers:
             headers["x-request-id"] = headers["request-id"]
-        if not upstream.headers.get("content-type", "").startswith("text/event-stream"):
-            body = await upstream.read()
-            if upstream.status >= 400:
-                request[EXCHANGE].error = _refusal(upstream.status)
-                body = redactor.redact_bytes(body)  # an error may quote the headers that upstream got
-            return web.Response(status=upstream.status, body=body, headers=headers)
+        if upstream.headers.get("content-type", "").startswith("text/event-stream"):
+            return await _stream(request, upstream, headers)
+        body = await upstream.read()
+    if upstream.status >= 400:
+        body = redactor.redact_bytes(body)  # an error may quote the headers that upstream got
+        exchange.error = _refusal(upstream.status, body)
+    elif path == MESSAGES_PATH:
+        _record(exchange, seen_in(body))
+    return web.Response(status=upstream.status, body=body, headers=headers)
+
+
+async def _stream(request: web.Request, upstream: Reply, headers: dict[str, str]) -> web.StreamResponse:
+    watcher = StreamWatcher()
+    try:
         async with open_stream(request, headers) as client:
-            await upstream.feed(client.sink())
+            await upstream.feed(client.passing(watcher.feed))
+    finally:
+        _record(request[EXCHANGE], watcher.seen())
     return client
+
+
+def _record(exchange: Exchange, seen: Seen) -> None:
+    exchange.upstream_model, exchange.usage = seen.model, seen.usage
+    if seen.error is not None and exchange.error is None:
+        exchange.error = _report(STATUS_OF_TYPE.get(seen.error.type, 500), seen.error)
+
+
+def _refusal(status: int, body: bytes) -> ErrorReport:
+    try:
+        return _report(status, read_error(body).error)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _report(status, ErrorDetail())
+
+
+def _report(status: int, detail: ErrorDetail) -> ErrorReport:
+    message = redactor.redact(detail.message) or f"upstream answered {status}"
+    return ErrorReport(status, detail.type or error_kind(status).anthropic, None, message)
 
 
 def _request_headers(request: web.Request) -> dict[str, str]:
     """The client's headers that go upstream. `anthropic-beta` is a list, so repeated headers are joined."""
-    headers = _kept(request.headers, _ASKED)
+    headers = _kept(request.headers, _REQUEST_HEADERS)
     if betas := request.headers.getall("anthropic-beta", []):
         headers["anthropic-beta"] = ",".join(betas)
     return headers
-
-
-def _refusal(status: int) -> ErrorReport:
-    kind = error_kind(status)
-    return ErrorReport(status, kind.anthropic, None, f"upstream answered {status}")
 
 
 class _Named(msgspec.Struct):
@@ -72,12 +99,11 @@ class _Named(msgspec.Struct):
 
 
 def _model(body: bytes) -> str | None:
-    """The model that is asked for, for the log; what cannot be read is upstream's to refuse."""
+    """The requested model, for the record. Upstream refuses what cannot be read."""
     try:
-        name = msgspec.json.decode(body, type=_Named).model
+        return msgspec.json.decode(body, type=_Named).model
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return name and one_line(name)[:100]
 
 
 def _kept(headers: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

@@ -105,13 +105,16 @@ class EventStream(web.StreamResponse):
         if self._keepalive:
             self._timer = self._loop.call_at(self._own.wrote + self._keepalive, self._look)
 
-    def sink(self, choice: StreamedChoice | None = None) -> Sink:
-        """Where upstream's reply goes to be written as `choice` says, or as it is."""
-        if choice is None:
-            return self._own
-        sink = FrameSink(
-            self._request, self._drain, chunked=self._is_chunked, reader=choice.reader, transform=choice.feed
-        )
+    def sink(self, choice: StreamedChoice) -> Sink:
+        """A sink that writes upstream's reply as `choice` translates it."""
+        return self._add(choice.feed, choice.reader)
+
+    def passing(self, watch: Transform) -> Sink:
+        """A sink that writes what `watch` returns of each part."""
+        return self._add(watch, None)
+
+    def _add(self, transform: Transform, reader: ReplyReader | None) -> Sink:
+        sink = FrameSink(self._request, self._drain, chunked=self._is_chunked, reader=reader, transform=transform)
         self._sinks.append(sink)
         return sink
 

@@ -31,9 +31,11 @@ ERROR = b'{"type":"error","error":{"type":"invalid_request_error","message":"pro
 @pytest.fixture
 def _no_collector() -> Iterator[None]:
     gc.collect()
+    gc.freeze()  # what earlier tests have left is not among `gc.get_objects()`
     gc.disable()
     yield
     gc.enable()
+    gc.unfreeze()
 
 
 def held() -> dict[str, int]:

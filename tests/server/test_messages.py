@@ -84,7 +84,7 @@ async def test_upstreams_error_comes_down_as_it_is(serve: Serve) -> None:
     async with serve(play) as served:
         reply = await served.client.post("/v1/messages", data=b"{}")
         assert (reply.status, await reply.read(), reply.headers["retry-after"]) == (529, body, "70")
-    assert served.state.counters.last_error == "529 overloaded_error: upstream answered 529"
+    assert served.state.counters.last_error == "529 overloaded_error: Overloaded"
 
 
 async def test_our_own_errors_are_in_anthropics_words(serve: Serve) -> None:
