@@ -6,8 +6,10 @@ from pathlib import Path
 
 from claude_proxy.credentials.base import MAX_SECRET, Credential, Finding, Secret, Source, flaw
 from claude_proxy.credentials.claude_cli_paths import ABSOLUTE_PATH_HINT, ClaudeCliPaths
+from claude_proxy.credentials.file_reading import read_file
 from claude_proxy.credentials.fingerprint import fingerprint
 from claude_proxy.credentials.programs import ProgramError, run_program
+from claude_proxy.files import others_can_change
 
 TTL_VARIABLE = "CLAUDE_CODE_API_KEY_HELPER_TTL_MS"
 _TTL = 300.0  # the Claude CLI's own
@@ -39,13 +41,17 @@ class ApiKeyHelper(Source):
         if self._paths.problem:
             return self.unusable(self._paths.problem, ABSOLUTE_PATH_HINT)
         try:
-            command = _read_command(self._file)
+            content = read_file(self._file, _MAX_SETTINGS)
+            command = _command(content.data) if content else None
         except OSError as exc:
             return self.cannot_look(f"{self._file}: {exc.strerror}")
         except (ValueError, RecursionError):
             return self.cannot_look(f"{self._file}: not valid JSON")
-        if command is None:
+        if content is None or command is None:
             return self.not_here(f"no apiKeyHelper in {self._file}")
+        if others_can_change(content.info):  # and so could run commands as this user
+            hint = f"check its apiKeyHelper, then `chmod go-w {self._file}`"
+            return self.unusable(f"other users can change {self._file}", hint, stops=True)
         return self._run(command)
 
     def _run(self, command: str) -> Finding:
@@ -69,7 +75,7 @@ class ApiKeyHelper(Source):
         return Finding(self.name, "found", str(self._file), credential=credential, ttl=self._ttl())
 
     def _failed(self, detail: str) -> Finding:
-        hint = f"run the apiKeyHelper of {self._file} by hand to see why"
+        hint = f"run the apiKeyHelper of {self._file} in a shell to see why"
         return self.unusable(detail, hint, stops=True, ttl=_RETRY)
 
     def _ttl(self) -> float:
@@ -77,11 +83,8 @@ class ApiKeyHelper(Source):
         return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) < 16 else _TTL
 
 
-def _read_command(file: Path) -> str | None:
-    try:
-        with file.open("rb") as opened:
-            settings = json.loads(opened.read(_MAX_SETTINGS))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    command = settings.get("apiKeyHelper") if isinstance(settings, dict) else None
+def _command(settings: bytes) -> str | None:
+    """The command in the text of the settings. Raises ValueError and RecursionError."""
+    document = json.loads(settings)
+    command = document.get("apiKeyHelper") if isinstance(document, dict) else None
     return command if isinstance(command, str) and command.strip() else None

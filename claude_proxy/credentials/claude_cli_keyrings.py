@@ -15,6 +15,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringError, KeyringLocked, PasswordDeleteError, PasswordSetError
 
 from claude_proxy.credentials.claude_cli_paths import ClaudeCliPaths
+from claude_proxy.credentials.file_reading import read_file
 from claude_proxy.credentials.programs import ProgramError, ProgramTimeout, run_program
 
 SECURITY = Path("/usr/bin/security")  # absolute: a `security` on the PATH may be another program
@@ -107,15 +108,10 @@ def decode_security_output(output: bytes) -> str:
 
 def _read(file: Path, limit: int) -> bytes | None:
     try:
-        with file.open("rb") as opened:
-            data = opened.read(limit + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        content = read_file(file, limit)
     except OSError as exc:
         raise KeyringError(f"{file}: {exc.strerror}") from None
-    if len(data) > limit:
-        raise KeyringError(f"{file}: larger than {limit} bytes")
-    return data
+    return content.data if content else None
 
 
 def _json_member(data: bytes, name: str, file: Path) -> object:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from claude_proxy.credentials.base import MAX_SECRET, Credential, Finding, Secret, Source, flaw
 from claude_proxy.credentials.claude_cli_paths import ABSOLUTE_PATH_HINT, relative_path_problem
+from claude_proxy.credentials.file_reading import read_file
 from claude_proxy.credentials.fingerprint import fingerprint
 from claude_proxy.credentials.permissions import exposure_hint
 from claude_proxy.credentials.programs import ProgramError, find_program, run_program, without_secrets
@@ -27,6 +28,7 @@ _FEDERATION_VARIABLES = (
     "ANTHROPIC_SCOPE",
 )
 _MAX_FILE = 1024 * 1024
+_MAX_NAME = 1000
 _ANT_TIMEOUT = 15.0
 # A printed token does not say how long it lasts, which is five minutes or more. It may be used for twice this time.
 _PRINTED_TTL = 120.0
@@ -177,16 +179,16 @@ _WAYS = {
 
 def _active_name(pointer: Path) -> str | None:
     try:
-        with pointer.open(encoding="utf-8", errors="replace") as opened:
-            return opened.read(1000).strip() or None
+        content = read_file(pointer, _MAX_NAME)
     except OSError:
         return None
+    return content.data.decode("utf-8", "replace").strip() or None if content else None
 
 
 def _read_json(file: Path) -> dict[str, object] | None:
-    try:
-        with file.open("rb") as opened:
-            document = json.loads(opened.read(_MAX_FILE))
-    except (FileNotFoundError, NotADirectoryError):
+    """The JSON object in `file`; None if there is no file. Raises OSError, ValueError and RecursionError."""
+    content = read_file(file, _MAX_FILE)
+    if content is None:
         return None
+    document = json.loads(content.data)
     return document if isinstance(document, dict) else {}

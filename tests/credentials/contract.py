@@ -1,4 +1,4 @@
-"""What every source of credentials keeps to, whatever it looks at."""
+"""The contract that every source of credentials keeps."""
 
 from abc import abstractmethod
 

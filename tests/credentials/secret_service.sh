@@ -3,7 +3,7 @@
 #
 #   secret_service.sh open COMMAND…      its keyring is unlocked
 #   secret_service.sh locked COMMAND…    its keyring is there, and locked
-#   secret_service.sh hanging COMMAND…   it is there and answers nobody
+#   secret_service.sh hanging COMMAND…   it is there and never answers
 #
 # Needs Debian's packages dbus and gnome-keyring, and a HOME to spoil.
 set -euo pipefail

@@ -122,3 +122,20 @@ def test_a_relative_directory_cannot_bring_a_command(home, tmp_path, monkeypatch
     assert finding.state == "unusable"
     assert "relative" in finding.detail
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("mode", [0o602, 0o646])
+def test_a_command_that_other_users_could_replace_is_not_run(cli, tmp_path, mode):
+    source = helper(cli, f"touch {tmp_path}/ran; echo key")
+    cli.paths.settings_file.chmod(mode)
+    finding = source.look()
+    assert finding.state == "unusable"
+    assert finding.stops
+    assert "other users can change" in finding.detail
+    assert not (tmp_path / "ran").exists()
+
+
+def test_settings_that_other_users_can_change_do_no_harm_without_a_command(cli):
+    source = helper(cli, None)
+    cli.paths.settings_file.chmod(0o666)
+    assert source.look().state == "not here"

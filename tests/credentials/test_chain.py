@@ -113,7 +113,7 @@ async def test_while_nothing_changes_nothing_is_looked_at_again():
     assert (first.looks, second.looks) == (1, 1)
 
 
-async def test_a_login_made_meanwhile_is_used_by_the_next_request():
+async def test_a_new_login_is_used_by_the_next_request():
     first, second = Given("a"), Given("b").holds("old")
     chain = made(first, second)
     assert await text(chain) == "old"
@@ -181,16 +181,16 @@ async def test_without_any_the_error_says_where_was_looked_and_what_to_do():
 
 async def test_what_is_unusable_is_passed_over():
     broken = Given("broken")
-    broken.finding = broken.unusable("damaged", "mend it")
+    broken.finding = broken.unusable("damaged", "repair it")
     assert await text(made(broken, Given("b").holds("token"))) == "token"
 
 
 async def test_what_is_unusable_and_alone_is_the_error():
     broken = Given("broken")
-    broken.finding = broken.unusable("damaged", "mend it")
+    broken.finding = broken.unusable("damaged", "repair it")
     with pytest.raises(CredentialUnusable, match="broken: damaged") as caught:
         await made(broken, Given("empty")).credential()
-    assert caught.value.hint == "mend it"
+    assert caught.value.hint == "repair it"
 
 
 async def test_what_was_given_on_purpose_is_not_passed_over():
@@ -485,7 +485,7 @@ class TestRefused:
         assert await chain.refused(old) is None
         assert source.renewals == 2
 
-    async def test_one_that_nobody_renews_is_read_again_and_no_more(self):
+    async def test_one_that_cannot_be_renewed_is_only_read_again(self):
         source = Given().holds("old")
         source.renewable = False
         chain = made(source)
@@ -509,7 +509,7 @@ class TestRefused:
         assert {each.secret.reveal() for each in replaced if each} == {"new"}
         assert source.renewals == 1
 
-    async def test_who_leaves_while_it_is_renewed_leaves_it_to_the_others(self):
+    async def test_a_caller_that_leaves_during_a_renewal_does_not_end_it(self):
         started, release = threading.Event(), threading.Event()
         source = Given().holds("old")
 
@@ -536,7 +536,7 @@ class TestRefused:
 
 
 class TestTheUsersChain:
-    async def test_every_source_has_its_place(self, home):
+    async def test_sources_have_their_order(self, home):
         findings = await credential_chain(config.Config(), {"HOME": str(home)}).survey()
         assert len(findings) == len(SOURCES)
         assert [finding.source for finding in findings][:3] == [

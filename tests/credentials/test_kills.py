@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-KILLS = int(os.environ.get("KILLS", "60"))  # more by hand: KILLS=2000 pytest …
+KILLS = int(os.environ.get("KILLS", "60"))  # to run more: KILLS=2000 pytest …
 
 # Plays the Claude CLI: writes the next login, as the CLI does, and notes what it wrote. Each login is about to
 # expire, so that every look asks for the next one.
@@ -17,8 +17,8 @@ sha256sum < ".new.$$" >> ../written
 mv ".new.$$" .credentials.json
 """
 
-# Forks a process that asks for a credential again and again, kills it at a random moment, and begins anew.
-NURSERY = """if True:
+# Forks a process that asks for a credential again and again, kills it at a random moment, and repeats that.
+KILLER = """if True:
     import asyncio, os, pathlib, random, signal, sys, time
     from claude_proxy import config
     from claude_proxy.credentials import claude_cli_keyrings
@@ -38,12 +38,12 @@ NURSERY = """if True:
             except CredentialError:
                 pass
 
-    dice = random.Random(7)
+    chance = random.Random(7)
     for _ in range(kills):
         child = os.fork()
         if child == 0:
             asyncio.run(ask())
-        time.sleep(dice.uniform(0, 0.04))
+        time.sleep(chance.uniform(0, 0.04))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         print(paths.login_file.read_bytes().hex(), flush=True)
@@ -58,7 +58,7 @@ def test_the_store_is_what_its_owner_wrote_whenever_we_die(cli, executable):
     executable("claude", OWNER, cli.home / "bin")
     environ = cli.environ | {"PATH": f"{cli.home}/bin:/usr/bin:/bin"}
     done = subprocess.run(
-        [sys.executable, "-c", NURSERY, str(KILLS)],
+        [sys.executable, "-c", KILLER, str(KILLS)],
         env=environ,
         capture_output=True,
         text=True,
