@@ -1,6 +1,7 @@
 """`claude-proxy start`: the daemon in the background, answering before the command returns."""
 
 import os
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,8 @@ from claude_proxy.service import background, choice, ports, probe, process
 from claude_proxy.service.supervisor import Supervisor
 
 KINDS = {"api_key": "API key", "auth_token": "bearer token", "oauth": "login"}
+SEARCH_TIMEOUT = 10.0  # a keyring that does not answer is given up after 5 s
+POLL_INTERVAL = 0.05
 SIMULATED = "upstream: the built-in simulator; every answer is made up"
 
 
@@ -79,9 +82,18 @@ def supervised(service: Supervisor, config: Config, places: Paths) -> Running:
     service.start()
     record = background.answering(places)
     output.say(f"claude-proxy started by {service.name} (pid {record.pid})")
-    return _running(
-        record, *_told(probe.get_json(record.url or "", "/status", headers=probe.key_headers(record.key_file)) or {})
-    )
+    return _running(record, *_told(_status_after_search(record)))
+
+
+def _status_after_search(record: process.Record) -> dict[str, Any]:
+    """The daemon's status once its first search for a credential has ended, or as it is after SEARCH_TIMEOUT."""
+    end = time.monotonic() + SEARCH_TIMEOUT
+    while True:
+        status = probe.get_json(record.url or "", "/status", headers=probe.key_headers(record.key_file)) or {}
+        found = (status.get("credential") or {}).get("found", False)
+        if found is not None or time.monotonic() >= end:
+            return status
+        time.sleep(POLL_INTERVAL)
 
 
 def _running(record: process.Record, *facts: str) -> Running:

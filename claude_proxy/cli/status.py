@@ -103,6 +103,8 @@ def _upstream(upstream: dict[str, Any]) -> str:
 
 
 def _credential(credential: dict[str, Any]) -> str:
+    if credential.get("found", False) is None:
+        return one_line(str(credential.get("message")))
     if not credential.get("found"):
         return f"none: {one_line(str(credential.get('message')))}"
     kind = KINDS.get(str(credential.get("kind")), "")

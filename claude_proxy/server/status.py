@@ -61,7 +61,7 @@ def _credential(state: State) -> dict[str, object]:
     except CredentialError as exc:
         return {"found": False, "message": exc.message, "hint": exc.hint}
     if credential is None:
-        return {"found": False, "message": "the search for one has not ended yet", "hint": "ask again in a moment"}
+        return {"found": None, "message": "the search for one has not ended yet", "hint": "ask again in a moment"}
     return {
         "found": True,
         "source": credential.source,

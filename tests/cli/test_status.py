@@ -70,6 +70,7 @@ def test_everything_the_daemon_tells_is_shown():
 
 def test_a_login_that_ran_out_and_one_that_is_not_there_are_said():
     assert status._credential({"found": False, "message": "nothing"}) == "none: nothing"
+    assert status._credential({"found": None, "message": "still looking"}) == "still looking"
     expired = {"found": True, "source": "s", "kind": "api_key", "expires_at": time.time() - 10}
     assert status._credential(expired) == "s (API key), expired 10 s ago"
     assert status._ago(None) == "some time ago"

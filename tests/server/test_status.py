@@ -76,4 +76,4 @@ async def test_status_does_not_wait_for_a_source_of_credentials(serve: Serve) ->
         served.state.chain = CredentialChain([source], served.state.config)
         told = (await (await served.client.get("/status")).json())["credential"]
         source.release.set()
-    assert (told["found"], told["message"]) == (False, "the search for one has not ended yet")
+    assert (told["found"], told["message"]) == (None, "the search for one has not ended yet")
