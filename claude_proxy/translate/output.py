@@ -9,7 +9,8 @@ from msgspec import Raw
 
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
-from claude_proxy.translate.schema import Json, JsonObject, Unsupported, read_schema, strict_schema
+from claude_proxy.translate.schema import read_schema, strict_schema
+from claude_proxy.translate.schema_merge import Json, JsonObject, Unsupported
 from claude_proxy.wire.anthropic import OutputConfig
 
 JSON_SENTENCE = "Reply with a single valid JSON object and nothing else."

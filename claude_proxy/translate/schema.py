@@ -1,31 +1,32 @@
-"""JSON schemas: the part of the language that Claude's grammar takes, and tool schemas as the API wants them.
+"""JSON schemas as Claude's grammar takes them: the part of the language that structured outputs and strict tools have.
 
 Source: Anthropic's "Structured outputs" page ("JSON Schema limitations") and the 400 texts of the Messages API.
-What the grammar cannot hold moves into the description, where the model still reads it. What cannot be said at
-all (recursion, free-form maps, open objects) raises Unsupported, and the caller falls back openly.
+Every value that is valid for the client's schema is valid for the translated one, as long as its objects have only
+properties that the schema names: the grammar closes every object. A rule that the grammar cannot hold moves into the
+description, where the model reads it. A schema that would lose valid values (recursion, free property names, required
+properties without a schema) raises Unsupported, and the caller falls back with a warning.
 """
-
-from graphlib import CycleError, TopologicalSorter
 
 import msgspec
 from msgspec import Raw
 
+from claude_proxy.translate.schema_merge import (
+    ANNOTATIONS,
+    Contradiction,
+    Definitions,
+    Json,
+    JsonObject,
+    Unsupported,
+    intersection,
+)
 from claude_proxy.wire.decoding import repaired
-
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
-JsonObject = dict[str, Json]
 
 _PRIMITIVE = (str, int, float, bool, type(None))
 _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
-_TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
-_COMBINED = ("oneOf", "anyOf", "allOf")
+TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 _MAX_DEPTH = 100
 
 _read = msgspec.json.Decoder(dict[str, object]).decode
-
-
-class Unsupported(ValueError):
-    """The schema says something that the grammar cannot."""
 
 
 def read_schema(raw: Raw) -> JsonObject | None:
@@ -38,38 +39,135 @@ def read_schema(raw: Raw) -> JsonObject | None:
 
 def strict_schema(schema: JsonObject) -> JsonObject:
     """`schema` as the grammar takes it. Raises Unsupported with the reason."""
-    _check_references(schema)
-    return _node(schema, 0)
+    try:
+        return _Translator(schema).whole()
+    except RecursionError:
+        raise Unsupported("it is nested too deeply") from None
 
 
-def _node(value: Json, depth: int) -> JsonObject:
-    if depth > _MAX_DEPTH:
-        raise Unsupported("it is nested too deeply")
-    if not isinstance(value, dict):
-        raise Unsupported("a part of it allows anything or nothing")
-    rest = dict(value)
-    rest.pop("$schema", None)
-    rest.pop("$id", None)
-    strict: JsonObject = {}
-    for key in ("$defs", "definitions"):
-        if isinstance(definitions := rest.pop(key, None), dict):
-            strict[key] = {name: _node(schema, depth + 1) for name, schema in definitions.items()}
-    match rest.get("allOf"):
-        case [dict() as only]:  # how generators hang a description on a reference
-            del rest["allOf"]
-            rest = {**only, **rest}
-    if isinstance(reference := rest.pop("$ref", None), str):
-        return {**strict, "$ref": reference}
-    _literals(rest, strict)
-    _combinations(rest, strict, depth)
-    if not strict.keys() & {"enum", "const", "anyOf", "allOf"}:
-        _typed(rest, strict, depth)
-    else:
-        rest.pop("type", None)
-    for key in ("title", "description", "default"):
-        if key in rest:
-            strict[key] = rest.pop(key)
-    return _described(strict, rest)
+class _Translator:
+    """Translates one schema, and those of its definitions that the result refers to."""
+
+    def __init__(self, root: JsonObject) -> None:
+        self._root = root
+        self._definitions = Definitions(root)
+        self._definitions.check()
+        self._used: dict[str, None] = {}
+
+    def whole(self) -> JsonObject:
+        strict = self._node(self._root, 0)
+        translated: set[str] = set()
+        while waiting := self._used.keys() - translated:
+            for reference in sorted(waiting):
+                _, key, name = reference.split("/", 2)
+                group = strict.setdefault(key, {})
+                assert isinstance(group, dict)  # noqa: S101 - made above
+                group[name] = self._node(self._definitions[reference], 0)
+            translated |= waiting
+        return strict
+
+    def _node(self, value: Json, depth: int) -> JsonObject:
+        self._definitions.count_step()
+        if depth > _MAX_DEPTH:
+            raise Unsupported("it is nested too deeply")
+        if not isinstance(value, dict):
+            raise Unsupported("a part of it allows anything or nothing")
+        rest = self._definitions.flatten(value)
+        rest = {key: item for key, item in rest.items() if key not in ("$schema", "$id", "$defs", "definitions")}
+        if isinstance(reference := rest.pop("$ref", None), str):
+            self._used[reference] = None
+            return {"$ref": reference}
+        for key in ("anyOf", "oneOf"):
+            match rest.get(key):
+                case [_, *_] as branches:
+                    del rest[key]
+                    return self._alternatives(branches, rest, depth)
+        return self._plain(rest, depth)
+
+    def _part(self, value: Json, depth: int) -> JsonObject:
+        """The schema of a property or of items, which may have no valid value: the whole still has some without it."""
+        try:
+            return self._node(value, depth + 1)
+        except Contradiction as exc:
+            raise Unsupported(str(exc)) from None
+
+    def _plain(self, rest: JsonObject, depth: int) -> JsonObject:
+        """A schema without references and alternatives; `rest` holds what has not been translated yet."""
+        strict: JsonObject = {}
+        _literals(rest, strict)
+        types = rest.get("type")
+        if strict:
+            rest.pop("type", None)
+        elif isinstance(types, list) and types:
+            del rest["type"]
+            branches: list[Json] = [{"type": name, **_of_type(rest, name)} for name in types]
+            return self._alternatives(branches, {key: rest[key] for key in rest if key in ANNOTATIONS}, depth)
+        else:
+            self._typed(rest, strict, depth)
+        return _described(strict, rest)
+
+    def _alternatives(self, branches: list[Json], rest: JsonObject, depth: int) -> JsonObject:
+        """`branches` as `anyOf`; what stands beside them becomes a part of each."""
+        base = {key: value for key, value in rest.items() if key not in ANNOTATIONS}
+        strict: list[Json] = []
+        for branch in branches:
+            if branch is False:
+                continue
+            joined = base if base and branch is True else branch
+            try:
+                if base and isinstance(branch, dict):
+                    joined = intersection(base, branch, self._definitions)
+                strict.append(self._node(joined, depth + 1))
+            except Contradiction:  # no value is valid for this branch
+                continue
+        if not strict:
+            raise Contradiction("no value satisfies it")
+        return _described({"anyOf": strict}, {key: rest[key] for key in rest if key in ANNOTATIONS})
+
+    def _typed(self, rest: JsonObject, strict: JsonObject, depth: int) -> None:
+        type_ = rest.pop("type", None) or ("object" if "properties" in rest else "array" if "items" in rest else None)
+        if type_ not in TYPES:
+            raise Unsupported(f"a part of it has the type {type_!r}" if type_ else "a part of it has no type")
+        strict["type"] = type_
+        kept = _of_type(rest, type_)
+        rest.clear()
+        rest.update(kept)
+        match type_:
+            case "object":
+                self._object(rest, strict, depth)
+            case "array":
+                self._array(rest, strict, depth)
+            case "string":
+                if rest.get("format") in _FORMATS:
+                    strict["format"] = rest.pop("format")
+
+    def _array(self, rest: JsonObject, strict: JsonObject, depth: int) -> None:
+        if "items" in rest:
+            if "prefixItems" in rest:
+                raise Unsupported("it has an array whose first items have other schemas")
+            strict["items"] = self._part(rest.pop("items"), depth)
+        if rest.get("minItems") in (0, 1):
+            strict["minItems"] = rest.pop("minItems")
+
+    def _object(self, rest: JsonObject, strict: JsonObject, depth: int) -> None:
+        properties = rest.pop("properties", None)
+        additional = [rest.pop(key, None) for key in ("additionalProperties", "unevaluatedProperties")]
+        if "patternProperties" in rest or any(isinstance(value, dict) for value in additional):
+            raise Unsupported("it has an object with free property names")
+        if not isinstance(properties, dict):
+            if True in additional:
+                raise Unsupported("it has an object with free property names")
+            if False not in additional:
+                raise Unsupported("it has an object without named properties")
+            properties = {}
+        required = texts(rest.pop("required", None))
+        conditional = {key: rest[key] for key in _CONDITIONAL if key in rest}
+        if unnamed := sorted({*required, *_named(conditional)} - properties.keys()):
+            raise Unsupported(f"it requires the property '{unnamed[0]}', which it does not define")
+        strict["properties"] = {name: self._part(schema, depth) for name, schema in properties.items()}
+        strict["additionalProperties"] = False
+        if required:
+            strict["required"] = list(dict.fromkeys(required))
 
 
 def _literals(rest: JsonObject, strict: JsonObject) -> None:
@@ -80,81 +178,59 @@ def _literals(rest: JsonObject, strict: JsonObject) -> None:
         strict["const"] = rest.pop("const")
 
 
-def _combinations(rest: JsonObject, strict: JsonObject, depth: int) -> None:
-    for key, ours in (("anyOf", "anyOf"), ("oneOf", "anyOf"), ("allOf", "allOf")):
-        branches = rest.get(key)
-        if ours not in strict and isinstance(branches, list) and branches:
-            strict[ours] = [_node(branch, depth + 1) for branch in branches]
-            rest.pop(key)
-    if any(isinstance(branch, dict) and "$ref" in branch for branch in _items(strict.get("allOf"))):
-        raise Unsupported("it combines a reference with other rules (`allOf`)")
-    types = rest.get("type")
-    if isinstance(types, list) and types and "anyOf" not in strict and not strict.keys() & {"enum", "const"}:
-        rest.pop("type")
-        kept: JsonObject = {key: rest.pop(key) for key in ("description", "title", "default") if key in rest}
-        strict["anyOf"] = [_node({**rest, "type": name}, depth + 1) for name in types]
-        rest.clear()
-        rest.update(kept)
-
-
+# Keywords that allow or demand further properties under a condition.
+_CONDITIONAL = ("if", "then", "else", "dependentSchemas", "dependentRequired", "dependencies")
 _KEYWORDS_OF = {
-    "object": ("properties", "required", "additionalProperties", "minProperties", "maxProperties", "patternProperties"),
-    "array": ("items", "minItems", "maxItems", "uniqueItems", "prefixItems"),
+    "object": (
+        *("properties", "required", "additionalProperties", "unevaluatedProperties", "minProperties", "maxProperties"),
+        *("patternProperties", "propertyNames", "dependentSchemas", "dependentRequired", "dependencies"),
+    ),
+    "array": ("items", "minItems", "maxItems", "uniqueItems", "prefixItems", "contains", "additionalItems"),
     "string": ("minLength", "maxLength", "pattern", "format"),
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }
 
 
-def _typed(rest: JsonObject, strict: JsonObject, depth: int) -> None:
-    type_ = rest.pop("type", None) or ("object" if "properties" in rest else "array" if "items" in rest else None)
-    if type_ not in _TYPES:
-        raise Unsupported(f"a part of it has the type {type_!r}" if type_ else "a part of it has no type")
-    strict["type"] = type_
-    _drop_foreign(rest, type_)
-    match type_:
-        case "object":
-            _object(rest, strict, depth)
-        case "array":
-            if "items" in rest:
-                strict["items"] = _node(rest.pop("items"), depth + 1)
-            if rest.get("minItems") in (0, 1):
-                strict["minItems"] = rest.pop("minItems")
-        case "string":
-            if rest.get("format") in _FORMATS:
-                strict["format"] = rest.pop("format")
-
-
-def _drop_foreign(rest: JsonObject, type_: Json) -> None:
-    """Keywords that say nothing about `type_` (left over from a list of types) are no loss."""
+def _of_type(schema: JsonObject, type_: Json) -> JsonObject:
+    """`schema` without keywords for other types than `type_` (left over from a list of types), which have no effect."""
     mine = _KEYWORDS_OF.get("number" if type_ == "integer" else str(type_), ())
-    for keywords in _KEYWORDS_OF.values():
-        for keyword in keywords:
-            if keyword not in mine:
-                rest.pop(keyword, None)
+    foreign = {keyword for keywords in _KEYWORDS_OF.values() for keyword in keywords if keyword not in mine}
+    return {key: value for key, value in schema.items() if key not in foreign}
 
 
-def _object(rest: JsonObject, strict: JsonObject, depth: int) -> None:
-    properties = rest.pop("properties", None)
-    additional = rest.pop("additionalProperties", None)
-    open_ = isinstance(additional, dict) or additional is True
-    if "patternProperties" in rest or (open_ and not properties):
-        raise Unsupported("it has an object with free property names")
-    if not isinstance(properties, dict):
-        if additional is not False:
-            raise Unsupported("it has an object without named properties")
-        properties = {}
-    strict["properties"] = {name: _node(schema, depth + 1) for name, schema in properties.items()}
-    strict["additionalProperties"] = False
-    if required := _texts(rest.pop("required", None)):
-        strict["required"] = [name for name in required if name in properties]
+def _named(value: Json) -> set[str]:
+    """The names of all properties in `value`, at any depth."""
+    found: set[str] = set()
+    waiting: list[Json] = [value]
+    while waiting:
+        match waiting.pop():
+            case dict() as node:
+                found.update(texts(node.get("required")))
+                for key in ("properties", "dependentRequired", "dependentSchemas", "dependencies"):
+                    if isinstance(group := node.get(key), dict):
+                        found.update(group)
+                        found.update(name for names in group.values() for name in texts(names))
+                waiting.extend(node.values())
+            case list() as items:
+                waiting.extend(items)
+    return found
 
 
 def _described(strict: JsonObject, rest: JsonObject) -> JsonObject:
-    if rest:
-        told = ", ".join(f"{key}: {msgspec.json.encode(value).decode()}" for key, value in rest.items())
-        description = strict.get("description")
-        strict["description"] = f"{description}\n\n{{{told}}}" if description else f"{{{told}}}"
-    return strict
+    """`strict` with the annotations of `rest`, and its other keywords as text in the description."""
+    for key in ("title", "description", "default"):
+        if key in rest:
+            strict[key] = rest.pop(key)
+    return described(strict, rest)
+
+
+def described(schema: JsonObject, rules: JsonObject) -> JsonObject:
+    """`schema` with `rules` as text at the end of its description."""
+    if rules:
+        text = ", ".join(f"{key}: {msgspec.json.encode(value).decode()}" for key, value in rules.items())
+        description = schema.get("description")
+        schema["description"] = f"{description}\n\n{{{text}}}" if description else f"{{{text}}}"
+    return schema
 
 
 def complexity(schema: Raw) -> tuple[int, int]:
@@ -166,103 +242,13 @@ def complexity(schema: Raw) -> tuple[int, int]:
             case dict() as node:
                 unions += isinstance(node.get("anyOf"), list)
                 if isinstance(properties := node.get("properties"), dict):
-                    optional += len(properties.keys() - set(_texts(node.get("required"))))
+                    optional += len(properties.keys() - set(texts(node.get("required"))))
                 waiting.extend(node.values())
             case list() as items:
                 waiting.extend(items)
     return optional, unions
 
 
-def _check_references(schema: JsonObject) -> None:
-    definitions = {
-        f"#/{key}/{name}": _references(value)
-        for key in ("$defs", "definitions")
-        if isinstance(group := schema.get(key), dict)
-        for name, value in group.items()
-    }
-    for reference in sorted(_references(schema)):
-        if reference not in definitions:
-            raise Unsupported(
-                "it refers to itself" if reference == "#" else f"it refers to '{reference}', which it does not define"
-            )
-    try:
-        TopologicalSorter(definitions).prepare()
-    except CycleError:
-        raise Unsupported("it is recursive") from None
-
-
-def _references(value: Json) -> set[str]:
-    found: set[str] = set()
-    waiting: list[Json] = [value]
-    while waiting:
-        match waiting.pop():
-            case dict() as node:
-                if isinstance(reference := node.get("$ref"), str):
-                    found.add(reference)
-                waiting.extend(node.values())
-            case list() as items:
-                waiting.extend(items)
-    return found
-
-
-# ------------------------------------------------------------------------------------------------------ tools
-
-EMPTY_INPUT = Raw(b'{"type":"object","properties":{}}')
-
-
-def input_schema(raw: Raw) -> tuple[Raw, str | None]:
-    """A tool's parameters as `input_schema`, and what was changed, if anything.
-
-    They travel as they came where upstream takes them: an object schema without alternatives at its top. Raises
-    msgspec.ValidationError if `raw` is no JSON object.
-    """
-    schema = read_schema(raw)
-    if not schema:
-        return EMPTY_INPUT, None
-    if any(key in schema for key in _COMBINED):
-        return Raw(msgspec.json.encode(_merged(schema))), "alternatives at the top of the schema were merged"
-    if schema.get("type") != "object":
-        return Raw(msgspec.json.encode({**schema, "type": "object"})), "the schema was given the type 'object'"
-    return Raw(repaired(bytes(raw))), None
-
-
-def strict_input_schema(schema: Raw) -> Raw:
-    """A tool's `input_schema` as the grammar takes it. Raises Unsupported with the reason."""
-    strict = strict_schema(read_schema(schema) or {})
-    if strict.get("type") != "object":
-        raise Unsupported("its top is no object but a reference to one")
-    return Raw(msgspec.json.encode(strict))
-
-
-def _merged(schema: JsonObject) -> JsonObject:
-    """One object schema for alternatives: all their properties, and required what all of them require."""
-    rest = {key: value for key, value in schema.items() if key not in _COMBINED}
-    own = rest.get("properties")
-    properties: JsonObject = dict(own) if isinstance(own, dict) else {}
-    required = set(_texts(rest.get("required")))
-    for key in _COMBINED:
-        branches = schema.get(key)
-        if not isinstance(branches, list):
-            continue
-        objects = [branch for branch in branches if isinstance(branch, dict)]
-        demands = []
-        for branch in objects:
-            if isinstance(theirs := branch.get("properties"), dict):
-                properties |= {name: value for name, value in theirs.items() if name not in properties}
-            demands.append(set(_texts(branch.get("required"))))
-        if demands:
-            required |= set.union(*demands) if key == "allOf" else set.intersection(*demands)
-    merged: JsonObject = {**rest, "type": "object", "properties": properties}
-    merged.pop("required", None)
-    if required:
-        merged["required"] = [name for name in properties if name in required]
-    rule: JsonObject = {key: schema[key] for key in _COMBINED if key in schema}
-    return _described(merged, rule)
-
-
-def _items(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
-
-
-def _texts(value: Json) -> list[str]:
-    return [item for item in _items(value) if isinstance(item, str)]
+def texts(value: Json) -> list[str]:
+    """The texts in the list `value`."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -12,7 +12,9 @@ from msgspec import Raw
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.names import tool_name
-from claude_proxy.translate.schema import Unsupported, complexity, input_schema, strict_input_schema
+from claude_proxy.translate.schema import complexity
+from claude_proxy.translate.schema_merge import Unsupported
+from claude_proxy.translate.tool_schema import input_schema, strict_input_schema
 from claude_proxy.wire import anthropic
 from claude_proxy.wire.anthropic import ToolChoice
 
