@@ -72,20 +72,7 @@ def run_program(
     too, and it has no terminal. Its stderr is discarded.
     """
     end = time.monotonic() + timeout
-    try:
-        process = subprocess.Popen(  # noqa: S603 - the user's own programs, never a string from elsewhere
-            command,
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=dict(environ),
-            cwd=cwd,
-            start_new_session=own_session,
-        )
-    except OSError as exc:
-        raise ProgramError(exc.strerror or type(exc).__name__) from None
-    except ValueError:  # a NUL or a lone surrogate; the error's text may quote the command, and so is not chained
-        raise ProgramError("the command holds a character that cannot be passed to a program") from None
+    process = _start(command, environ, cwd, bool(stdin), own_session)
     with process:
         try:
             stdout = _exchange(process, stdin, max_output, end)
@@ -96,6 +83,25 @@ def run_program(
                 raise ProgramTimeout(f"it did not finish within {timeout:g} s") from None
             raise
     return ProgramResult(code, stdout)
+
+
+def _start(
+    command: Sequence[str | Path], environ: Mapping[str, str], cwd: Path | None, has_input: bool, own_session: bool
+) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(  # noqa: S603 - the user's own programs, never a string from elsewhere
+            command,
+            stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=dict(environ),
+            cwd=cwd,
+            start_new_session=own_session,
+        )
+    except OSError as exc:
+        raise ProgramError(exc.strerror or type(exc).__name__) from None
+    except ValueError:  # a NUL or a lone surrogate; the error's text may quote the command, and so is not chained
+        raise ProgramError("the command holds a character that cannot be passed to a program") from None
 
 
 if sys.platform == "win32":  # whose selectors take no pipes: here the bound is checked at the end

@@ -67,6 +67,10 @@ class Renewal:
         if not _acquire(lock, end):
             os.close(lock)
             return None if is_done() else "another process has not finished renewing it"
+        return self._run_calls(program, lock, end, is_done)
+
+    def _run_calls(self, program: Path, lock: int, end: float, is_done: Callable[[], bool]) -> str | None:
+        """As `run`. Releases the lock when the program has ended, which a thread waits for if it takes too long."""
         for call in self._calls:
             if is_done():  # by another process, or by the call before
                 break
