@@ -11,7 +11,7 @@ from claude_proxy.credentials import programs
 from claude_proxy.credentials.claude_cli_paths import ClaudeCliPaths, claude_cli_paths
 
 
-class CliStore:
+class ClaudeCliStore:
     """The CLI's directory in a temporary home."""
 
     def __init__(self, home: Path, environ: Mapping[str, str] | None = None) -> None:
@@ -64,8 +64,8 @@ def _no_installed_programs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def cli(home: Path) -> CliStore:
-    return CliStore(home)
+def claude_cli(home: Path) -> ClaudeCliStore:
+    return ClaudeCliStore(home)
 
 
 @pytest.fixture

@@ -7,32 +7,32 @@ from claude_proxy.credentials.claude_cli_paths import claude_cli_paths
 from tests.credentials.contract import SECRET, SourceContract, found
 
 
-def helper(cli, command: object, **options):
-    cli.paths.settings_file.parent.mkdir(exist_ok=True)
-    cli.paths.settings_file.write_text(json.dumps({"model": "opus", "apiKeyHelper": command}))
-    return ApiKeyHelper(cli.paths, cli.environ | options.pop("environ", {}), cli.home, **options)
+def helper(claude_cli, command: object, **options):
+    claude_cli.paths.settings_file.parent.mkdir(exist_ok=True)
+    claude_cli.paths.settings_file.write_text(json.dumps({"model": "opus", "apiKeyHelper": command}))
+    return ApiKeyHelper(claude_cli.paths, claude_cli.environ | options.pop("environ", {}), claude_cli.home, **options)
 
 
 class TestApiKeyHelper(SourceContract):
     @pytest.fixture(autouse=True)
-    def _cli(self, cli, tmp_path):
-        self.cli, self.printed = cli, tmp_path / "printed"
+    def _cli(self, claude_cli, tmp_path):
+        self.claude_cli, self.printed = claude_cli, tmp_path / "printed"
 
     def empty(self):
-        return ApiKeyHelper(self.cli.paths, self.cli.environ, self.cli.home)
+        return ApiKeyHelper(self.claude_cli.paths, self.claude_cli.environ, self.claude_cli.home)
 
     def holding(self, secret: str):
         self.printed.write_bytes(f"{secret}\n".encode())
-        return helper(self.cli, f"cat {self.printed}")
+        return helper(self.claude_cli, f"cat {self.printed}")
 
 
-def test_the_command_is_run_by_a_shell_with_the_users_environment(cli):
-    source = helper(cli, 'printf "key-%s" "$WHO" | tr a-z A-Z', environ={"WHO": "me"})
+def test_the_command_is_run_by_a_shell_with_the_users_environment(claude_cli):
+    source = helper(claude_cli, 'printf "key-%s" "$WHO" | tr a-z A-Z', environ={"WHO": "me"})
     assert found(source).secret.reveal() == "KEY-ME"
 
 
-def test_what_it_prints_is_a_key_and_no_login(cli):
-    credential = found(helper(cli, f"echo {SECRET}"))
+def test_what_it_prints_is_a_key_and_no_login(claude_cli):
+    credential = found(helper(claude_cli, f"echo {SECRET}"))
     assert credential.kind == "api_key"
     assert not credential.stored_login
 
@@ -40,77 +40,77 @@ def test_what_it_prints_is_a_key_and_no_login(cli):
 @pytest.mark.parametrize(
     ("given", "seconds"), [(None, 300), ("1500", 1.5), ("0", 0), ("soon", 300), ("-1", 300), ("9" * 5000, 300)]
 )
-def test_the_answer_lasts_five_minutes_or_as_long_as_the_users_variable_says(cli, given, seconds):
+def test_the_answer_lasts_five_minutes_or_as_long_as_the_users_variable_says(claude_cli, given, seconds):
     environ = {} if given is None else {TTL_VARIABLE: given}
-    assert helper(cli, "echo key", environ=environ).look().ttl == seconds
+    assert helper(claude_cli, "echo key", environ=environ).look().ttl == seconds
 
 
 @pytest.mark.parametrize("command", [f"echo {SECRET}; exit 3", "true", "echo two words", f"echo {SECRET} >&2"])
-def test_a_command_that_fails_is_not_passed_over(cli, command):
-    finding = helper(cli, command).look()
+def test_a_command_that_fails_is_not_passed_over(claude_cli, command):
+    finding = helper(claude_cli, command).look()
     assert finding.state == "unusable"
     assert finding.stops
     assert SECRET not in f"{finding}"
 
 
-def test_a_command_that_failed_is_tried_again_soon(cli):
-    assert helper(cli, "false").look().ttl == 10
+def test_a_command_that_failed_is_tried_again_soon(claude_cli):
+    assert helper(claude_cli, "false").look().ttl == 10
 
 
-def test_a_command_that_never_ends_is_ended_with_all_it_started(cli, tmp_path):
-    source = helper(cli, f"echo $$ > {tmp_path}/pid; echo {SECRET}; sleep 300 & wait", timeout=0.3)
+def test_a_command_that_never_ends_is_ended_with_all_it_started(claude_cli, tmp_path):
+    source = helper(claude_cli, f"echo $$ > {tmp_path}/pid; echo {SECRET}; sleep 300 & wait", timeout=0.3)
     finding = source.look()
     assert "did not finish" in finding.detail
     assert SECRET not in f"{finding}"
 
 
 @pytest.mark.parametrize("command", ["echo key\x00", "echo \ud800", "\x00"])
-def test_a_command_that_no_program_can_be_given_is_reported(cli, command):
-    finding = helper(cli, command).look()
+def test_a_command_that_no_program_can_be_given_is_reported(claude_cli, command):
+    finding = helper(claude_cli, command).look()
     assert finding.state == "unusable"
     assert "holds a character" in finding.detail
 
 
-def test_a_command_that_prints_without_end_is_ended(cli):
-    finding = helper(cli, "yes sk-ant-api03-AAAAAAAA").look()
+def test_a_command_that_prints_without_end_is_ended(claude_cli):
+    finding = helper(claude_cli, "yes sk-ant-api03-AAAAAAAA").look()
     assert finding.state == "unusable"
     assert "printed more than" in finding.detail
 
 
-def test_a_command_that_cannot_be_run_is_reported(cli):
-    cli.home.joinpath("elsewhere").mkdir()
-    source = helper(cli, "echo key")
-    source._home = cli.home / "gone"
+def test_a_command_that_cannot_be_run_is_reported(claude_cli):
+    claude_cli.home.joinpath("elsewhere").mkdir()
+    source = helper(claude_cli, "echo key")
+    source._home = claude_cli.home / "gone"
     assert "could not be used: No such file" in source.look().detail
 
 
 @pytest.mark.parametrize("command", [None, "", "  ", 7, ["echo"]])
-def test_settings_without_a_command_have_none(cli, command):
-    assert helper(cli, command).look().state == "not here"
+def test_settings_without_a_command_have_none(claude_cli, command):
+    assert helper(claude_cli, command).look().state == "not here"
 
 
-def test_settings_of_another_form_have_none(cli):
-    source = helper(cli, "echo key")
-    cli.paths.settings_file.write_text("[]")
+def test_settings_of_another_form_have_none(claude_cli):
+    source = helper(claude_cli, "echo key")
+    claude_cli.paths.settings_file.write_text("[]")
     assert source.look().state == "not here"
 
 
-def test_damaged_settings_cannot_be_looked_into(cli):
-    source = helper(cli, "echo key")
-    cli.paths.settings_file.write_text("{")
+def test_damaged_settings_cannot_be_looked_into(claude_cli):
+    source = helper(claude_cli, "echo key")
+    claude_cli.paths.settings_file.write_text("{")
     assert source.look().state == "cannot look"
 
 
-def test_unreadable_settings_cannot_be_looked_into(cli):
-    cli.paths.settings_file.mkdir(parents=True)
-    assert ApiKeyHelper(cli.paths, cli.environ, cli.home).look().state == "cannot look"
+def test_unreadable_settings_cannot_be_looked_into(claude_cli):
+    claude_cli.paths.settings_file.mkdir(parents=True)
+    assert ApiKeyHelper(claude_cli.paths, claude_cli.environ, claude_cli.home).look().state == "cannot look"
 
 
-def test_a_project_cannot_bring_a_command(cli, tmp_path, monkeypatch):
+def test_a_project_cannot_bring_a_command(claude_cli, tmp_path, monkeypatch):
     (tmp_path / ".claude").mkdir()
     (tmp_path / ".claude/settings.json").write_text('{"apiKeyHelper": "echo key"}')
     monkeypatch.chdir(tmp_path)
-    assert ApiKeyHelper(cli.paths, cli.environ, cli.home).look().state == "not here"
+    assert ApiKeyHelper(claude_cli.paths, claude_cli.environ, claude_cli.home).look().state == "not here"
 
 
 def test_a_relative_directory_cannot_bring_a_command(home, tmp_path, monkeypatch):
@@ -125,9 +125,9 @@ def test_a_relative_directory_cannot_bring_a_command(home, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("mode", [0o602, 0o646])
-def test_a_command_that_other_users_could_replace_is_not_run(cli, tmp_path, mode):
-    source = helper(cli, f"touch {tmp_path}/ran; echo key")
-    cli.paths.settings_file.chmod(mode)
+def test_a_command_that_other_users_could_replace_is_not_run(claude_cli, tmp_path, mode):
+    source = helper(claude_cli, f"touch {tmp_path}/ran; echo key")
+    claude_cli.paths.settings_file.chmod(mode)
     finding = source.look()
     assert finding.state == "unusable"
     assert finding.stops
@@ -135,7 +135,7 @@ def test_a_command_that_other_users_could_replace_is_not_run(cli, tmp_path, mode
     assert not (tmp_path / "ran").exists()
 
 
-def test_settings_that_other_users_can_change_do_no_harm_without_a_command(cli):
-    source = helper(cli, None)
-    cli.paths.settings_file.chmod(0o666)
+def test_settings_that_other_users_can_change_do_no_harm_without_a_command(claude_cli):
+    source = helper(claude_cli, None)
+    claude_cli.paths.settings_file.chmod(0o666)
     assert source.look().state == "not here"

@@ -546,45 +546,47 @@ class TestTheUsersChain:
         ]
         assert {finding.state for finding in findings} <= {"not here", "cannot look"}
 
-    async def test_the_environment_comes_before_the_stored_login(self, cli):
-        cli.log_in("stored")
-        cli.keep_key("console")
+    async def test_the_environment_comes_before_the_stored_login(self, claude_cli):
+        claude_cli.log_in("stored")
+        claude_cli.keep_key("console")
         order = ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"]
-        environ = cli.environ | {name: f"from-{name}" for name in order}
+        environ = claude_cli.environ | {name: f"from-{name}" for name in order}
         for name in order:
-            assert await text(credential_chain(config.Config(), environ, cli.home)) == f"from-{name}"
+            assert await text(credential_chain(config.Config(), environ, claude_cli.home)) == f"from-{name}"
             del environ[name]
-        assert await text(credential_chain(config.Config(), environ, cli.home)) == "stored"
-        cli.log_out()
-        assert await text(credential_chain(config.Config(), environ, cli.home)) == "console"
+        assert await text(credential_chain(config.Config(), environ, claude_cli.home)) == "stored"
+        claude_cli.log_out()
+        assert await text(credential_chain(config.Config(), environ, claude_cli.home)) == "console"
 
-    async def test_login_switch_and_logout_are_live(self, cli):
-        chain = credential_chain(config.Config(), cli.environ)
+    async def test_login_switch_and_logout_are_live(self, claude_cli):
+        chain = credential_chain(config.Config(), claude_cli.environ)
         with pytest.raises(NoCredential):
             await chain.credential()
         for token in ("first-account", "second-account"):
-            cli.log_in(token)
+            claude_cli.log_in(token)
             assert await text(chain) == token
-        cli.log_out()
+        claude_cli.log_out()
         with pytest.raises(NoCredential):
             await chain.credential()
 
-    async def test_an_expired_login_says_what_to_type(self, cli):
-        cli.log_in("expired", expiresAt=1_700_000_000_000, refreshToken=None)
+    async def test_an_expired_login_says_what_to_type(self, claude_cli):
+        claude_cli.log_in("expired", expiresAt=1_700_000_000_000, refreshToken=None)
         with pytest.raises(CredentialUnusable, match="expired 2023-11-14") as caught:
-            await credential_chain(config.Config(), cli.environ).credential()
+            await credential_chain(config.Config(), claude_cli.environ).credential()
         assert "claude auth login" in caught.value.text
 
-    async def test_the_simulator_gets_a_made_up_key_and_nothing_else(self, cli):
-        cli.log_in(SECRET)
-        chain = credential_chain(config.load({"simulator": True}, {}), cli.environ | {"ANTHROPIC_API_KEY": SECRET})
+    async def test_the_simulator_gets_a_made_up_key_and_nothing_else(self, claude_cli):
+        claude_cli.log_in(SECRET)
+        chain = credential_chain(
+            config.load({"simulator": True}, {}), claude_cli.environ | {"ANTHROPIC_API_KEY": SECRET}
+        )
         assert await text(chain) == SIMULATOR_KEY
         assert [finding.source for finding in await chain.survey()] == ["simulator"]
 
-    async def test_nothing_that_is_logged_holds_a_secret(self, cli, caplog):
+    async def test_nothing_that_is_logged_holds_a_secret(self, claude_cli, caplog):
         caplog.set_level("DEBUG")
-        cli.log_in(SECRET)
-        chain = credential_chain(config.Config(), cli.environ | {"PATH": ""})
+        claude_cli.log_in(SECRET)
+        chain = credential_chain(config.Config(), claude_cli.environ | {"PATH": ""})
         await chain.refused(await chain.credential())
         assert "credential in use: Claude CLI login" in caplog.text
         assert SECRET not in caplog.text

@@ -10,60 +10,60 @@ from claude_proxy.credentials.claude_cli_keyrings import ClaudeCliFileKeyring, C
 DOCUMENT = '{"claudeAiOauth":{"accessToken":"made-up"},"mcpOAuth":{}}'
 
 
-def test_the_file_answers_for_the_login(cli):
-    cli.write_text(DOCUMENT)
-    assert ClaudeCliFileKeyring(cli.paths).get_password("Claude Code-credentials", "somebody") == DOCUMENT
+def test_the_file_answers_for_the_login(claude_cli):
+    claude_cli.write_text(DOCUMENT)
+    assert ClaudeCliFileKeyring(claude_cli.paths).get_password("Claude Code-credentials", "somebody") == DOCUMENT
 
 
-def test_the_file_answers_for_the_console_key(cli):
-    cli.keep_key("made-up-key")
-    assert ClaudeCliFileKeyring(cli.paths).get_password("Claude Code", "somebody") == "made-up-key"
+def test_the_file_answers_for_the_console_key(claude_cli):
+    claude_cli.keep_key("made-up-key")
+    assert ClaudeCliFileKeyring(claude_cli.paths).get_password("Claude Code", "somebody") == "made-up-key"
 
 
 @pytest.mark.parametrize("service", ["Claude Code-credentials", "Claude Code", "something else"])
-def test_nothing_there_is_none(cli, service):
-    assert ClaudeCliFileKeyring(cli.paths).get_password(service, "somebody") is None
+def test_nothing_there_is_none(claude_cli, service):
+    assert ClaudeCliFileKeyring(claude_cli.paths).get_password(service, "somebody") is None
 
 
-def test_the_older_state_file_wins_unless_it_is_empty(cli):
-    cli.keep_key("newer")
-    older = cli.paths.state_files[0]
+def test_the_older_state_file_wins_unless_it_is_empty(claude_cli):
+    claude_cli.keep_key("newer")
+    older = claude_cli.paths.state_files[0]
     older.parent.mkdir()
     older.write_text("")
-    assert ClaudeCliFileKeyring(cli.paths).get_password("Claude Code", "somebody") == "newer"
+    assert ClaudeCliFileKeyring(claude_cli.paths).get_password("Claude Code", "somebody") == "newer"
     older.write_text(json.dumps({"primaryApiKey": "older"}))
-    assert ClaudeCliFileKeyring(cli.paths).get_password("Claude Code", "somebody") == "older"
+    assert ClaudeCliFileKeyring(claude_cli.paths).get_password("Claude Code", "somebody") == "older"
 
 
 @pytest.mark.parametrize("text", ["[]", '"text"', '{"primaryApiKey": 7}'])
-def test_a_state_file_in_another_form_holds_no_key(cli, text):
-    cli.paths.state_file.write_text(text)
-    assert ClaudeCliFileKeyring(cli.paths).get_password("Claude Code", "somebody") is None
+def test_a_state_file_in_another_form_holds_no_key(claude_cli, text):
+    claude_cli.paths.state_file.write_text(text)
+    assert ClaudeCliFileKeyring(claude_cli.paths).get_password("Claude Code", "somebody") is None
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000])
-def test_a_state_file_that_is_not_json_is_an_error(cli, text):
-    cli.paths.state_file.write_text(text)
+def test_a_state_file_that_is_not_json_is_an_error(claude_cli, text):
+    claude_cli.paths.state_file.write_text(text)
     with pytest.raises(KeyringError, match="not valid JSON"):
-        ClaudeCliFileKeyring(cli.paths).get_password("Claude Code", "somebody")
+        ClaudeCliFileKeyring(claude_cli.paths).get_password("Claude Code", "somebody")
 
 
-def test_a_file_that_cannot_be_read_is_an_error(cli):
-    cli.paths.login_file.mkdir(parents=True)
+def test_a_file_that_cannot_be_read_is_an_error(claude_cli):
+    claude_cli.paths.login_file.mkdir(parents=True)
     with pytest.raises(KeyringError, match=r"\.credentials\.json"):
-        ClaudeCliFileKeyring(cli.paths).get_password("Claude Code-credentials", "somebody")
+        ClaudeCliFileKeyring(claude_cli.paths).get_password("Claude Code-credentials", "somebody")
 
 
-def test_a_file_without_end_is_not_read_to_its_end(cli, monkeypatch):
+def test_a_file_without_end_is_not_read_to_its_end(claude_cli, monkeypatch):
     monkeypatch.setattr(claude_cli_keyrings, "_MAX_LOGIN", 100)
-    cli.write_text("x" * 101)
+    claude_cli.write_text("x" * 101)
     with pytest.raises(KeyringError, match="larger"):
-        ClaudeCliFileKeyring(cli.paths).get_password("Claude Code-credentials", "somebody")
+        ClaudeCliFileKeyring(claude_cli.paths).get_password("Claude Code-credentials", "somebody")
 
 
 @pytest.mark.parametrize("backend", [ClaudeCliFileKeyring, ClaudeCliKeychain])
-def test_a_store_of_the_cli_is_only_read(cli, backend):
-    store = backend(cli.paths)
+def test_a_store_of_the_cli_is_only_read(claude_cli, backend):
+    store = backend(claude_cli.paths)
     with pytest.raises(PasswordSetError):
         store.set_password("Claude Code", "somebody", "new")
     with pytest.raises(PasswordDeleteError):
@@ -77,20 +77,20 @@ def test_keyring_never_picks_a_store_of_the_cli():
     assert ClaudeCliKeychain.priority < 0
 
 
-def test_a_variable_of_keyrings_does_not_move_where_a_store_looks(cli, monkeypatch):
+def test_a_variable_of_keyrings_does_not_move_where_a_store_looks(claude_cli, monkeypatch):
     monkeypatch.setenv("KEYRING_PROPERTY__PATHS", "elsewhere")
     monkeypatch.setenv("KEYRING_PROPERTY__SECURITY", "elsewhere")
-    assert vars(ClaudeCliFileKeyring(cli.paths)) == {"_paths": cli.paths}
+    assert vars(ClaudeCliFileKeyring(claude_cli.paths)) == {"_paths": claude_cli.paths}
 
 
 class TestTheKeychain:
     """The system's `security`, played by a script that answers as recorded."""
 
     @pytest.fixture
-    def keychain(self, cli, executable, tmp_path):
+    def keychain(self, claude_cli, executable, tmp_path):
         def make(script: str) -> ClaudeCliKeychain:
             text = f'#!/bin/sh\nprintf "%s|" "$@" > {tmp_path}/asked\n{script}\n'
-            return ClaudeCliKeychain(cli.paths, executable("security", text))
+            return ClaudeCliKeychain(claude_cli.paths, executable("security", text))
 
         return make
 
@@ -119,9 +119,9 @@ class TestTheKeychain:
         with pytest.raises(KeyringError, match="exit code 51"):
             self.ask(keychain("exit 51"))
 
-    def test_no_such_program_is_an_error(self, cli, tmp_path):
+    def test_no_such_program_is_an_error(self, claude_cli, tmp_path):
         with pytest.raises(KeyringError, match="cannot run"):
-            self.ask(ClaudeCliKeychain(cli.paths, tmp_path / "absent"))
+            self.ask(ClaudeCliKeychain(claude_cli.paths, tmp_path / "absent"))
 
     def test_a_keychain_that_never_answers_is_given_up(self, keychain, monkeypatch):
         monkeypatch.setattr(claude_cli_keyrings, "_SECURITY_TIMEOUT", 0.05)

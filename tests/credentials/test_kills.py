@@ -50,13 +50,13 @@ KILLER = """if True:
 """
 
 
-def test_the_store_is_what_its_owner_wrote_whenever_we_die(cli, executable):
-    cli.log_in("sk-ant-oat01-made-up-0", expiresAt=1000)
-    written = cli.home / "written"
-    first = cli.paths.login_file.read_bytes()
+def test_the_store_is_what_its_owner_wrote_whenever_we_die(claude_cli, executable):
+    claude_cli.log_in("sk-ant-oat01-made-up-0", expiresAt=1000)
+    written = claude_cli.home / "written"
+    first = claude_cli.paths.login_file.read_bytes()
     written.write_text(f"{hashlib.sha256(first).hexdigest()}  -\n")
-    executable("claude", OWNER, cli.home / "bin")
-    environ = cli.environ | {"PATH": f"{cli.home}/bin:/usr/bin:/bin"}
+    executable("claude", OWNER, claude_cli.home / "bin")
+    environ = claude_cli.environ | {"PATH": f"{claude_cli.home}/bin:/usr/bin:/bin"}
     done = subprocess.run(
         [sys.executable, "-c", KILLER, str(KILLS)],
         env=environ,
@@ -70,6 +70,6 @@ def test_the_store_is_what_its_owner_wrote_whenever_we_die(cli, executable):
     assert len(seen) == KILLS
     assert set(seen) <= known
     assert len(known) > 1
-    assert {file.name for file in cli.paths.store.iterdir() if not file.name.startswith(".new.")} == {
+    assert {file.name for file in claude_cli.paths.store.iterdir() if not file.name.startswith(".new.")} == {
         ".credentials.json"
     }

@@ -28,15 +28,15 @@ AN_HOUR = 3_600_000
 class Login:
     """A login of the real CLI in a temporary home, whose OAuth endpoint is ours."""
 
-    def __init__(self, cli, endpoint: OAuthEndpoint) -> None:
+    def __init__(self, claude_cli, endpoint: OAuthEndpoint) -> None:
         claude = Path(program("claude") or "claude")
-        self.cli, self.endpoint, self.claude = cli, endpoint, claude
+        self.claude_cli, self.endpoint, self.claude = claude_cli, endpoint, claude
         path = f"{claude.parent}:{os.environ.get('PATH', os.defpath)}"
-        self.environ = {"HOME": str(cli.home), "USER": "somebody", "PATH": path, **endpoint.environment()}
+        self.environ = {"HOME": str(claude_cli.home), "USER": "somebody", "PATH": path, **endpoint.environment()}
 
     def expires_in(self, milliseconds: int) -> None:
         tokens = self.endpoint.issue()
-        self.cli.log_in(
+        self.claude_cli.log_in(
             tokens["access_token"],
             refreshToken=tokens["refresh_token"],
             expiresAt=int(time.time() * 1000) + milliseconds,
@@ -44,16 +44,16 @@ class Login:
 
     def stored(self) -> dict[str, object]:
         """The login as it lies in the store."""
-        return json.loads(self.cli.paths.login_file.read_text())["claudeAiOauth"]  # type: ignore[no-any-return]
+        return json.loads(self.claude_cli.paths.login_file.read_text())["claudeAiOauth"]  # type: ignore[no-any-return]
 
     def chain(self, **extra: str) -> CredentialChain:
-        return credential_chain(config.Config(), self.environ | extra, self.cli.home)
+        return credential_chain(config.Config(), self.environ | extra, self.claude_cli.home)
 
     def run(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.claude, *arguments],
             env=self.environ | {"DISABLE_AUTOUPDATER": "1"} | extra,
-            cwd=self.cli.home,
+            cwd=self.claude_cli.home,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -72,10 +72,10 @@ def endpoint_of_module(tmp_path_factory):
 
 
 @pytest.fixture
-def login(cli, endpoint_of_module):
+def login(claude_cli, endpoint_of_module):
     endpoint = endpoint_of_module
     endpoint.status, endpoint.refreshes, endpoint.double_uses = 200, 0, 0
-    return Login(cli, endpoint)
+    return Login(claude_cli, endpoint)
 
 
 async def text(chain: CredentialChain) -> str:
@@ -92,7 +92,7 @@ async def text(chain: CredentialChain) -> str:
     ],
 )
 async def test_we_read_what_the_cli_wrote_and_leave_it_as_it_is(login, variables):
-    moved = {name: f"{login.cli.home}/{place}" if place else "" for name, place in variables.items()}
+    moved = {name: f"{login.claude_cli.home}/{place}" if place else "" for name, place in variables.items()}
     tokens = login.endpoint.issue()
     done = login.run(
         "auth",
@@ -102,7 +102,7 @@ async def test_we_read_what_the_cli_wrote_and_leave_it_as_it_is(login, variables
         **moved,
     )
     assert done.returncode == 0, done.stderr
-    file = claude_cli_paths(login.environ | moved, login.cli.home).login_file
+    file = claude_cli_paths(login.environ | moved, login.claude_cli.home).login_file
     before = file.read_bytes()
     credential = await login.chain(**moved).credential()
     assert credential.secret.reveal() == json.loads(before)["claudeAiOauth"]["accessToken"]
@@ -163,7 +163,9 @@ async def test_a_refused_login_that_the_cli_renewed_meanwhile_is_replaced(login)
 
 async def test_an_ended_login_says_so(login):
     login.expires_in(-AN_HOUR)
-    login.cli.log_in("sk-ant-oat01-made-up", refreshToken="sk-ant-ort01-never-issued", expiresAt=1_700_000_000_000)
+    login.claude_cli.log_in(
+        "sk-ant-oat01-made-up", refreshToken="sk-ant-ort01-never-issued", expiresAt=1_700_000_000_000
+    )
     with pytest.raises(CredentialUnusable, match="the login has ended") as caught:
         await login.chain().credential()
     assert "claude auth login" in caught.value.text
@@ -298,15 +300,15 @@ class TestTheOrder:
     async def test_of_all_that_are_there_the_clis_choice_is_ours(self, login, first):
         here = list(self.METHODS)[first:]
         environ = {name: SECRET for name in here if name.isupper()}
-        config_dir = login.cli.paths.config
+        config_dir = login.claude_cli.paths.config
         config_dir.mkdir(exist_ok=True)
         if "apiKeyHelper" in here:
             (config_dir / "settings.json").write_text(json.dumps({"apiKeyHelper": f"echo {SECRET}"}))
         if "Claude CLI login" in here:
             login.expires_in(AN_HOUR)
         if "Claude CLI Console key" in here:
-            login.cli.keep_key(SECRET)
-        profile = login.cli.home / ".config/anthropic"
+            login.claude_cli.keep_key(SECRET)
+        profile = login.claude_cli.home / ".config/anthropic"
         for name, document in {
             "configs": {"version": "1.0", "authentication": {"type": "user_oauth", "client_id": "x"}},
             "credentials": {"type": "oauth_token", "access_token": SECRET, "expires_at": 4_000_000_000},
