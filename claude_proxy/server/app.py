@@ -6,7 +6,8 @@ from claude_proxy.config import Config
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.dialects.api import MESSAGES, OPENAI
 from claude_proxy.dialects.chat.dialect import CHAT
-from claude_proxy.server import messages, models, status
+from claude_proxy.dialects.responses.dialect import RESPONSES
+from claude_proxy.server import messages, models, responses, status
 from claude_proxy.server.catalog import Catalog
 from claude_proxy.server.chat import chat_completions
 from claude_proxy.server.guard import expect, guard
@@ -23,6 +24,7 @@ from claude_proxy.upstream.base import Backend
 # Below the mounts of the dialect's API.
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/chat/completions", chat_completions, CHAT),
+    Route("POST", "/responses", responses.create, RESPONSES),
     Route("GET", "/models", models.list_models, OPENAI, native=MESSAGES),
     Route("GET", "/models/{id:.+}", models.retrieve_model, OPENAI, native=MESSAGES),
     Route("POST", "/messages", messages.messages, MESSAGES),

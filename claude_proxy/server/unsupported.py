@@ -24,7 +24,6 @@ UNSUPPORTED: dict[str, tuple[str, str]] = {
     "threads": ("claude-proxy keeps no threads", "use chat/completions and send the whole conversation"),
     "conversations": ("claude-proxy keeps no conversations", "send the whole conversation"),
     "realtime": ("Anthropic offers no realtime API", "use chat/completions with `stream`"),
-    "responses": ("claude-proxy does not speak the Responses API yet", "use chat/completions"),
     "completions": ("claude-proxy does not speak the legacy completions API yet", "use chat/completions"),
 }
 

@@ -3,6 +3,7 @@
 Source: Anthropic's "Define tools" page; the limits of strict tools are from its "Structured outputs" page.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +60,16 @@ class _Entry:
     client_name: str
     tool: anthropic.Tool | Raw
     loose_schema: Raw | None = None  # the schema of a strict tool for the case that it cannot be strict
+    strict_by_default: bool = False  # the client did not ask for it
+
+
+# Anthropic's own tools carry the date of their version, `web_search_20260318`, with a few exceptions.
+_NATIVE = re.compile(r".*_\d{8}|mcp_toolset|tool_search_tool_\w+")
+
+
+def is_native(type_: str) -> bool:
+    """Whether a tool of this type is Anthropic's own."""
+    return _NATIVE.fullmatch(type_) is not None
 
 
 class ToolSet:
@@ -77,13 +88,14 @@ class ToolSet:
         schema: Raw,
         *,
         description: str | None = None,
-        strict: bool = False,
+        strict: bool | None = False,
         param: str,
         schema_field: str = "parameters",
     ) -> anthropic.Tool:
         """Add a function; the tool returned may be given fields of Anthropic's own. Raises InvalidRequest.
 
-        `schema` stands in the field `schema_field` of the client's tool.
+        `schema` stands in the field `schema_field` of the client's tool. With `strict` None the tool is strict if that
+        is possible: the default of a dialect, whose failure needs no warning.
         """
         schema_param = f"{param}.{schema_field}"
         try:
@@ -97,15 +109,16 @@ class ToolSet:
         if change:
             self._draft.note("changed", schema_param, change)
         enforced, loose = None, schema
-        if strict:
+        if strict is not False:
             try:
                 schema, enforced = strict_input_schema(schema), True
             except Unsupported as exc:
-                self._draft.warn(
-                    f"{param}.strict", f"the schema cannot be enforced ({exc}), so the tool was sent without it"
-                )
+                if strict:
+                    self._draft.warn(
+                        f"{param}.strict", f"the schema cannot be enforced ({exc}), so the tool was sent without it"
+                    )
         tool = anthropic.Tool(self._sent_name(name, param), schema, description or None, enforced)
-        self._entries.append(_Entry(name, tool, loose))
+        self._entries.append(_Entry(name, tool, loose, strict_by_default=strict is None))
         return tool
 
     def add_custom(
@@ -205,6 +218,8 @@ class ToolSet:
                 strict, optional, unions = strict + 1, optional + more_optional, unions + more_unions
                 continue
             tool.strict, tool.input_schema = None, entry.loose_schema
+            if entry.strict_by_default:
+                continue
             self._draft.warn(
                 param, f"'{entry.client_name}' is beyond what can be strict in one request; it was sent without it"
             )

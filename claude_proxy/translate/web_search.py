@@ -26,11 +26,12 @@ def web_search_tool(
     *,
     allowed: Sequence[str] | None = None,
     blocked: Sequence[str] | None = None,
+    max_uses: int | None = None,
     param: str,
 ) -> Raw:
     """The tool for a search of `size` (low, medium, high) near `location`: city, region, country, timezone.
 
-    `allowed` and `blocked` are domains; upstream accepts only one of the lists.
+    `allowed` and `blocked` are domains; upstream accepts only one of the lists. `max_uses` bounds the searches further.
     """
     size = size or "medium"
     if size not in _USES:
@@ -48,9 +49,10 @@ def web_search_tool(
             param=f"{param}.filters",
             code="invalid_value",
         )
+    uses = min(_USES[size], max_uses or _USES[size])
     # Called from code, which is the newer default, results come back without citations: hence "direct".
     tool = _SearchTool(
-        "web_search_20260318", "web_search", ["direct"], _USES[size], where, _domains(allowed), _domains(blocked)
+        "web_search_20260318", "web_search", ["direct"], uses, where, _domains(allowed), _domains(blocked)
     )
     return Raw(msgspec.json.encode(tool))
 

@@ -211,6 +211,8 @@ class ContentBlock(Struct):
     input: Raw | UnsetType = UNSET
     content: Raw | UnsetType = UNSET  # of a server tool's result
     tool_use_id: str = ""  # the call that a server tool's result answers
+    server_name: str = ""  # of an MCP tool's call
+    is_error: bool = False  # of an MCP tool's result
 
 
 class Citation(Struct):

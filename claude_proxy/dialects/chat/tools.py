@@ -1,14 +1,12 @@
 """Chat's tools and tool choice, and the older `functions`, read into the tool set builder."""
 
-import re
-
 import msgspec
 from msgspec import Raw
 
 from claude_proxy.dialects.chat.parts import breakpoint_from
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
-from claude_proxy.translate.tools import Grammar, ToolChoiceWish, ToolSet
+from claude_proxy.translate.tools import Grammar, ToolChoiceWish, ToolSet, is_native
 from claude_proxy.translate.web_search import web_search_tool
 from claude_proxy.wire import anthropic
 from claude_proxy.wire import chat_request as chat
@@ -33,8 +31,6 @@ _read_flat_function = msgspec.json.Decoder(chat.FlatFunctionTool).decode
 _read_custom = msgspec.json.Decoder(chat.CustomTool).decode
 _read_flat_custom = msgspec.json.Decoder(chat.FlatCustomTool).decode
 _OWN_FIELDS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples")
-# Anthropic's own tools carry the date of their version, `web_search_20260318`, but for a few.
-_NATIVE = re.compile(r".*_\d{8}|mcp_toolset|tool_search_tool_\w+")
 
 
 def read_tools(draft: Draft, request: chat.ChatRequest) -> None:
@@ -53,7 +49,7 @@ def read_tools(draft: Draft, request: chat.ChatRequest) -> None:
 
 def _add_tool(tools: ToolSet, raw: Raw, param: str) -> None:
     typed = decode(_read_typed, raw, param)
-    if typed.type is not None and _NATIVE.fullmatch(typed.type):
+    if typed.type is not None and is_native(typed.type):
         tools.add_native(raw, typed.name or typed.mcp_server_name or typed.type, param=param)
     elif _is_flat_function(typed):
         _add_function(tools, decode(_read_flat_function, raw, param), param)

@@ -1,10 +1,8 @@
-"""Upstream's counters and service tiers in Chat Completions' terms."""
+"""Upstream's counters in Chat Completions' terms."""
 
 from claude_proxy.translate.reply import ReplyReader
 from claude_proxy.wire.anthropic import Usage
 from claude_proxy.wire.chat_reply import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
-
-_TIERS = {"standard": "default", "priority": "priority", "batch": "default"}
 
 
 def reply_usage(reader: ReplyReader) -> Usage | None:
@@ -36,10 +34,3 @@ def completion_usage(usage: Usage) -> CompletionUsage:
             rejected_prediction_tokens=0,
         ),
     )
-
-
-def service_tier(reader: ReplyReader) -> str | None:
-    """The tier that served the reply, in OpenAI's word; None where upstream has not said it."""
-    if reader.message.usage is not None and reader.message.usage.speed == "fast":
-        return "fast"
-    return _TIERS.get(reader.message.service_tier or "")

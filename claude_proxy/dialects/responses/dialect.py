@@ -1,0 +1,61 @@
+"""The Responses API as a dialect: what stands in this folder, behind the interface that the server uses."""
+
+from collections.abc import Mapping
+
+from msgspec import Raw
+
+from claude_proxy.dialects.api import OpenAIDialect
+from claude_proxy.dialects.responses.context import ResponseTranslation
+from claude_proxy.dialects.responses.request import History, to_messages_request
+from claude_proxy.dialects.responses.response import FoldedResponse, StreamedResponse
+from claude_proxy.options import Options
+from claude_proxy.translate.memory import ThinkingMemory
+from claude_proxy.translate.models import Model
+from claude_proxy.wire.responses_request import ResponsesRequest, read_responses_request
+
+
+class ResponsesDialect(OpenAIDialect):
+    def read(self, body: bytes) -> "ResponseRequest":
+        return ResponseRequest(*read_responses_request(body))
+
+
+RESPONSES = ResponsesDialect("responses")
+
+
+class ResponseRequest:
+    """A decoded Responses request. The server gives it the `history` that it names before it is translated."""
+
+    def __init__(self, request: ResponsesRequest, fields: Mapping[str, Raw]) -> None:
+        self.request = request
+        self.history = History()
+        self.model = request.model
+        self.stream = bool(request.stream)
+        self._fields = fields
+
+    def translate(
+        self, *, model: Model, options: Options, memory: ThinkingMemory | None, without_thinking: bool = False
+    ) -> "TranslatedResponse":
+        return TranslatedResponse(
+            to_messages_request(
+                self.request,
+                self._fields,
+                self.history,
+                model=model,
+                options=options,
+                memory=memory,
+                without_thinking=without_thinking,
+            )
+        )
+
+
+class TranslatedResponse:
+    """The one Messages request of a Responses request."""
+
+    def __init__(self, translation: ResponseTranslation) -> None:
+        self.translations = (translation,)
+
+    def streamed(self, *, id_: str, created: int) -> StreamedResponse:
+        return StreamedResponse(self.translations[0].reply, own_id=id_, created=created)
+
+    def folded(self, *, id_: str, created: int) -> FoldedResponse:
+        return FoldedResponse(self.translations[0].reply, own_id=id_, created=created)

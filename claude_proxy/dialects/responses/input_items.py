@@ -1,0 +1,279 @@
+"""Input items of the Responses API, read into the conversation builder."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec import Raw, Struct
+
+from claude_proxy.dialects.responses.encrypted import unseal, unseal_summary
+from claude_proxy.errors import InvalidRequest
+from claude_proxy.translate.arguments import object_input, text_input
+from claude_proxy.translate.content import PartBlock, ResultContent, cache_control, text_blocks
+from claude_proxy.translate.conversation import Conversation
+from claude_proxy.translate.draft import Draft
+from claude_proxy.translate.media import document_block, image_block
+from claude_proxy.wire import responses_request as wire
+from claude_proxy.wire.anthropic import (
+    Block,
+    CacheControl,
+    DocumentBlock,
+    FileSource,
+    ImageBlock,
+    TextBlock,
+    UrlSource,
+)
+from claude_proxy.wire.chat_request import FileData
+from claude_proxy.wire.decoding import NULL, decode
+
+ROLES = ("user", "assistant", "system", "developer")
+
+
+class _Typed(Struct):
+    type: str | None = None
+
+
+_read_type = msgspec.json.Decoder(_Typed).decode
+_ITEM_DECODERS = {name: msgspec.json.Decoder(type_).decode for name, type_ in wire.INPUT_ITEMS.items()}
+
+
+class InputReader:
+    """Reads the items of one request, in order, into `conversation`.
+
+    `param` is the path of an item: items of the history that the server keeps have `previous_response_id`'s.
+    """
+
+    def __init__(self, draft: Draft, conversation: Conversation) -> None:
+        self.additional_tools: list[tuple[Raw, str]] = []
+        self._draft = draft
+        self._conversation = conversation
+        self._thinking: list[Block] = []  # from reasoning items, until the assistant's next block
+        self._local_shell_calls: dict[str, str] = {}  # item id -> call id
+
+    def read(self, items: Sequence[Raw], param: str) -> None:
+        for index, raw in enumerate(items):
+            self._read_item(raw, f"{param}[{index}]")
+
+    def _read_item(self, raw: Raw, param: str) -> None:
+        type_ = decode(_read_type, raw, param).type or "message"
+        if type_ in wire.IGNORED_ITEMS:
+            if type_ not in ("web_search_call", "configuration_update", "compaction_trigger", "mcp_list_tools"):
+                self._draft.warn(param, f"an item of type '{type_}' has no counterpart, so it was left out")
+            return
+        if (decoder := _ITEM_DECODERS.get(type_)) is None:
+            known = ", ".join(repr(name) for name in wire.INPUT_ITEMS)
+            raise InvalidRequest(
+                f"Invalid value: '{type_}'. Supported values are: {known}.",
+                param=f"{param}.type",
+                code="invalid_value",
+            )
+        self._take(decode(decoder, raw, param), param)
+
+    def _take(self, item: wire.InputItem, param: str) -> None:
+        match item:
+            case wire.MessageItem():
+                self._message(item, param)
+            case wire.ReasoningItem():
+                self._reasoning(item)
+            case wire.AdditionalTools():
+                tools = f"{param}.tools"
+                self.additional_tools += [(tool, f"{tools}[{index}]") for index, tool in enumerate(item.tools)]
+            case wire.Compaction():
+                self._compaction(item, param)
+            case wire.ItemReference():
+                raise InvalidRequest(f"Item with id '{item.id}' not found.", param=param, code="not_found")
+            case wire.CallOutput() | wire.LocalShellCallOutput() | wire.ShellCallOutput() | wire.ApplyPatchCallOutput():
+                self._output_item(item, param)
+            case _:
+                self._call_item(item, param)
+
+    def _call_item(self, item: wire.InputItem, param: str) -> None:
+        """Take a call of a tool."""
+        match item:
+            case wire.FunctionCall():
+                arguments = object_input(self._draft, item.arguments, param=f"{param}.arguments")
+                self._call(item.call_id, flat_name(item.name, item.namespace), arguments)
+            case wire.CustomToolCall():
+                self._call(item.call_id, flat_name(item.name, item.namespace), text_input(item.input))
+            case wire.LocalShellCall():
+                self._local_shell_calls[item.id or ""] = item.call_id
+                self._call(item.call_id, "local_shell", self._object(item.action, f"{param}.action"))
+            case wire.ShellCall():
+                self._call(item.call_id, "shell", self._object(item.action, f"{param}.action"))
+            case wire.ApplyPatchCall():
+                self._call(item.call_id, "apply_patch", self._object(item.operation, f"{param}.operation"))
+
+    def _output_item(self, item: wire.InputItem, param: str) -> None:
+        """Take the output of a call."""
+        match item:
+            case wire.CallOutput():
+                self._result(item.call_id, self._content(item.output, f"{param}.output"), param)
+            case wire.LocalShellCallOutput():
+                given = item.call_id or item.id or ""
+                self._result(self._local_shell_calls.get(given, given), item.output or None, param)
+            case wire.ShellCallOutput():
+                output = None if item.output == NULL else bytes(item.output).decode()
+                self._result(item.call_id, output, param)
+            case wire.ApplyPatchCallOutput():
+                self._result(item.call_id, item.output or item.status, param)
+
+    # ------------------------------------------------------------------------------------------------- messages
+
+    def _message(self, item: wire.MessageItem, param: str) -> None:
+        content = f"{param}.content"
+        match item.role:
+            case "user":
+                self._thinking.clear()
+                self._conversation.add_user(self._blocks(item.content, content))
+            case "assistant":
+                self._assistant(self._blocks(item.content, content))
+            case "system" | "developer":
+                self._thinking.clear()
+                texts = [block for block in self._blocks(item.content, content) if isinstance(block, TextBlock)]
+                if texts:
+                    self._conversation.add_system(texts, param=param)
+            case role:
+                raise InvalidRequest(
+                    f"Invalid value: '{role}'. Supported values are: {', '.join(repr(name) for name in ROLES)}.",
+                    param=f"{param}.role",
+                    code="invalid_value",
+                )
+
+    def _assistant(self, blocks: Sequence[Block]) -> None:
+        """Add to the assistant's turn, behind the thinking that stood before."""
+        if blocks:
+            self._conversation.add_assistant([*self._thinking, *blocks])
+            self._thinking.clear()
+
+    def _reasoning(self, item: wire.ReasoningItem) -> None:
+        """Keep signed thinking for the block that follows; thinking of another model, or without ours, is left out."""
+        sealed = unseal(item.encrypted_content) if item.encrypted_content else None
+        if sealed is not None and sealed.model == self._draft.model.id:
+            self._thinking += sealed.blocks
+
+    def _compaction(self, item: wire.Compaction, param: str) -> None:
+        summary = unseal_summary(item.encrypted_content)
+        if summary is None:
+            self._draft.warn(param, "a compaction that was not made here cannot be read, so it was left out")
+            return
+        self._thinking.clear()
+        self._conversation.add_user(list(summary.texts))
+
+    # ------------------------------------------------------------------------------------------ calls and results
+
+    def _call(self, call_id: str, name: str, input_: Raw) -> None:
+        self._assistant([self._conversation.call(call_id, name, input_)])
+
+    def _result(self, call_id: str, content: ResultContent, param: str) -> None:
+        self._thinking.clear()
+        self._conversation.add_result(call_id, content, param=param)
+
+    def _object(self, value: Raw, param: str) -> Raw:
+        return object_input(self._draft, None if value == NULL else bytes(value).decode(), param=param)
+
+    def _content(self, content: wire.Content, param: str) -> ResultContent:
+        if content is None or isinstance(content, str):
+            return content if content and content.strip() else None
+        return self._blocks(content, param) or None
+
+    # --------------------------------------------------------------------------------------------------- parts
+
+    def _blocks(self, content: wire.Content, param: str) -> list[PartBlock]:
+        if content is None or isinstance(content, str):
+            return list(text_blocks(content))
+        found = (self._block(part, f"{param}[{index}]") for index, part in enumerate(content))
+        return [block for block in found if block is not None]
+
+    def _block(self, part: wire.Part, param: str) -> PartBlock | None:
+        match part:
+            case wire.InputText(text, mark):
+                return TextBlock(text, _breakpoint(mark)) if text.strip() else None
+            case wire.OutputText(text) | wire.PlainText(text) | wire.Refusal(text):
+                return TextBlock(text) if text.strip() else None
+            case wire.InputImage():
+                return self._image(part, param)
+            case wire.InputFile():
+                return self._file(part, param)
+            case wire.InputAudio():
+                self._draft.warn(param, "Claude has no audio input, so it was left out")
+                return None
+
+    def _image(self, part: wire.InputImage, param: str) -> ImageBlock:
+        if part.image_url is not None:
+            image = image_block(part.image_url, f"{param}.image_url")
+        elif part.file_id is not None:
+            image = ImageBlock(FileSource(_file_id(part.file_id, param)))
+        else:
+            raise _missing(f"{param}.image_url")
+        image.cache_control = _breakpoint(part.prompt_cache_breakpoint)
+        return image
+
+    def _file(self, part: wire.InputFile, param: str) -> ImageBlock | DocumentBlock:
+        document: ImageBlock | DocumentBlock
+        if part.file_url is not None and part.file_data is None:
+            if not part.file_url.lower().startswith("https://"):
+                raise InvalidRequest(
+                    "The file address must be an https link.", param=f"{param}.file_url", code="invalid_value"
+                )
+            document = DocumentBlock(UrlSource(part.file_url), title=part.filename)
+        elif part.file_data is None and part.file_id is None:
+            raise _missing(f"{param}.file_data")
+        else:
+            document = document_block(FileData(part.file_data, part.file_id, part.filename), param)
+        document.cache_control = _breakpoint(part.prompt_cache_breakpoint)
+        return document
+
+
+def flat_name(name: str, namespace: str | None) -> str:
+    """The name under which a tool of a namespace is sent."""
+    return f"{namespace}__{name}" if namespace else name
+
+
+def _breakpoint(mark: wire.CacheBreakpoint | None) -> CacheControl | None:
+    return None if mark is None else cache_control(mark.ttl)
+
+
+def _file_id(file_id: str, param: str) -> str:
+    if file_id.startswith("file-"):
+        raise InvalidRequest(
+            f"The file '{file_id}' is stored at OpenAI and cannot be read here; send its data.",
+            param=f"{param}.file_id",
+            code="unsupported_value",
+        )
+    return file_id
+
+
+def _missing(param: str) -> InvalidRequest:
+    return InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+
+
+def resolve_references(items: Sequence[Raw], known: Mapping[str, Raw], param: str) -> list[Raw]:
+    """`items` with each reference replaced by the item that it names. Raises InvalidRequest for an unknown one."""
+    resolved = []
+    for index, raw in enumerate(items):
+        reference = referenced_id(raw)
+        if reference is None:
+            resolved.append(raw)
+        elif reference in known:
+            resolved.append(known[reference])
+        else:
+            raise InvalidRequest(f"Item with id '{reference}' not found.", param=f"{param}[{index}]", code="not_found")
+    return resolved
+
+
+class _Reference(Struct):
+    type: str | None = None
+    id: str | None = None
+
+
+_read_reference = msgspec.json.Decoder(_Reference).decode
+
+
+def referenced_id(item: Raw) -> str | None:
+    """The id that an `item_reference` names; None for any other item. Its type may be missing: an id alone is one."""
+    try:
+        read = _read_reference(item)
+    except msgspec.MsgspecError:
+        return None
+    if read.type == "item_reference":
+        return read.id or ""
+    return None
