@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from claude_proxy import __version__
-from scripts import readme
+from scripts import tables
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,33 +84,43 @@ def test_the_changelog_speaks_of_this_version():
     assert "## Unreleased" in changelog or f"## {__version__}" in changelog
 
 
-def test_the_readmes_tables_are_current():
-    text = readme.README.read_text("utf-8")
-    assert readme.current(text) == text, "run scripts/docs"
+@pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)
+def test_the_tables_of_a_page_are_current(page: Path):
+    text = page.read_text("utf-8")
+    assert tables.current(text) == text, "run scripts/docs"
+
+
+def test_every_table_is_on_a_page():
+    pages = "".join(page.read_text("utf-8") for page in tables.PAGES)
+    assert not [name for name in tables.TABLES if f"<!-- table: {name} -->" not in pages]
+
+
+def test_the_readme_can_be_read_in_a_minute():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
 
 
 def test_a_table_is_written_between_its_markers():
     text = "before\n<!-- table: commands -->\nold\n<!-- /table -->\nafter\n"
-    new = readme.current(text)
+    new = tables.current(text)
     assert new.startswith("before\n<!-- table: commands -->\n| Command |")
     assert new.endswith("|\n<!-- /table -->\nafter\n")
     assert "`claude-proxy start`" in new
-    assert readme.current(new) == new
+    assert tables.current(new) == new
 
 
 def test_a_table_nobody_prints_is_an_error():
     with pytest.raises(KeyError):
-        readme.current("<!-- table: nonsense -->\n<!-- /table -->\n")
+        tables.current("<!-- table: nonsense -->\n<!-- /table -->\n")
 
 
 def test_cells_cannot_break_their_row():
-    assert readme.markdown([["a"], ["x|y\nz"]]) == "| a |\n| --- |\n| x\\|y z |\n"
+    assert tables.markdown([["a"], ["x|y\nz"]]) == "| a |\n| --- |\n| x\\|y z |\n"
 
 
 def test_links_within_the_documents_lead_somewhere():
-    for path in ROOT.glob("*.md"):
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8")):
-            assert (ROOT / target).exists(), f"{path.name} links to {target}"
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
 @pytest.mark.component("checkout")

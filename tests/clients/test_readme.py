@@ -12,6 +12,7 @@ from tests.support.components import program
 from tests.support.daemon import Daemon
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+DOCS = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
 QUESTION = "Why is the sky blue?"  # the simulator says what it was asked
 
 
@@ -48,5 +49,6 @@ async def test_the_curl_example_answers(daemon: Daemon):
 
 def test_every_command_it_names_exists():
     known = {name for section in COMMANDS.values() for name in section}
-    prose = re.sub(r"<!-- table.*?/table -->", "", README, flags=re.DOTALL)
-    assert set(re.findall(r"claude-proxy ([a-z]+)", prose)) <= known
+    for page in (README, *(path.read_text("utf-8") for path in DOCS)):
+        prose = re.sub(r"<!-- table.*?/table -->", "", page, flags=re.DOTALL)
+        assert set(re.findall(r"`claude-proxy ([a-z]+)", prose)) <= known

@@ -15,7 +15,7 @@ from claude_proxy.service.systemd import Systemd
 
 ROOT = Path(__file__).parents[2]
 DEFAULTS = Config()
-# In tenths; what keeps it from being less stands in the README.
+# In tenths; what keeps it from being less is in docs/service.md.
 EXPOSURE = 57
 
 
@@ -164,4 +164,4 @@ def test_systemd_finds_no_fault_with_the_units_and_little_exposure(tmp_path: Pat
 
 
 def test_the_readme_tells_the_exposure():
-    assert f"an exposure of {EXPOSURE / 10}," in (ROOT / "README.md").read_text("utf-8")
+    assert f"an exposure of {EXPOSURE / 10}," in (ROOT / "docs/service.md").read_text("utf-8")

@@ -49,7 +49,7 @@ def test_the_expected_request_is_one_that_upstream_takes(case: Case) -> None:
     assert_valid_upstream(body)
     if '"signature"' not in json.dumps(body) and "redacted_thinking" not in json.dumps(body):  # those are not forged
         betas = frozenset(case.translation().betas)
-        messages_request(json.dumps(body).encode(), VERSION, betas, adaptive_with_forced_tool=True)
+        messages_request(json.dumps(body).encode(), VERSION, betas)
 
 
 @of(REFUSED)

@@ -263,7 +263,7 @@ def test_every_request_is_one_that_upstream_takes_or_is_refused_with_its_place(
     assert_valid_upstream(json.loads(translation.body))
     if request["model"] != "claude-opus-99":
         betas = frozenset(translation.betas)
-        messages_request(translation.body, VERSION, betas, adaptive_with_forced_tool=True)
+        messages_request(translation.body, VERSION, betas)
     for note in translation.notes:
         assert note.param
         assert note.text

@@ -1,11 +1,12 @@
-"""The README's tables, printed from the code between markers: `<!-- table: NAME -->` … `<!-- /table -->`."""
+"""The tables in docs/, printed from the code between markers: `<!-- table: NAME -->` … `<!-- /table -->`."""
 
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 _TABLE = re.compile(r"(?<=<!-- table: )(?P<name>\w+)( -->\n).*?(?=<!-- /table -->)", re.DOTALL)
 
@@ -52,19 +53,18 @@ def markdown(rows: Iterable[Sequence[str]]) -> str:
 
 
 def current(text: str) -> str:
-    """`text` with every table as the code has it now. Raises KeyError for a table nobody prints."""
+    """`text` with every table as the code has it now. Raises KeyError for a table that does not exist."""
     return _TABLE.sub(lambda found: found["name"] + found[2] + markdown(TABLES[found["name"]]()), text)
 
 
 def main(arguments: Sequence[str]) -> int:
-    text = README.read_text("utf-8")
-    if current(text) == text:
-        return 0
-    if "--check" in arguments:
-        print("README.md: a table is not current; `scripts/docs` writes it anew", file=sys.stderr)
-        return 1
-    README.write_text(current(text), "utf-8")
-    return 0
+    stale = [page for page in PAGES if current(page.read_text("utf-8")) != page.read_text("utf-8")]
+    for page in stale:
+        if "--check" in arguments:
+            print(f"{page.relative_to(ROOT)}: a table is stale; run `scripts/docs`", file=sys.stderr)
+        else:
+            page.write_text(current(page.read_text("utf-8")), "utf-8")
+    return 1 if stale and "--check" in arguments else 0
 
 
 if __name__ == "__main__":
