@@ -77,6 +77,51 @@ def test_text_of_any_type_is_a_plain_document():
         assert document_block(FileData(file_data=data), "p").source == TextSource("text/plain", "größe")
 
 
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        (f"data:text/csv;base64,{b64('größe;5 €'.encode('cp1252'))}", "größe;5 €"),
+        (f"data:text/plain;charset=iso-8859-1;base64,{b64('größe'.encode('latin-1'))}", "größe"),
+        (f"data:text/plain;charset=ISO-8859-1;base64,{b64('“größe”'.encode('cp1252'))}", "“größe”"),
+        (f"data:text/plain;charset=latin1;base64,{b64(b'a' + bytes([0x81]))}", "a\x81"),
+        (f"data:text/plain;charset=koi8-r;base64,{b64('привет'.encode('koi8-r'))}", "привет"),
+        (f'data:text/plain;charset="shift_jis";base64,{b64("日本".encode("shift_jis"))}', "日本"),
+        (f"data:text/plain;charset=utf-16le;base64,{b64('größe'.encode('utf-16-le'))}", "größe"),
+        (f"data:text/plain;charset=utf-8;base64,{b64('größe'.encode('cp1252'))}", "größe"),
+        (f"data:text/plain;charset=made-up;base64,{b64('größe'.encode())}", "größe"),
+        ("data:text/plain;charset=iso-8859-1,gr%F6%DFe", "größe"),
+        *((b64(mark + "größe".encode(name)), "größe") for mark, name in (
+            (b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"),
+            (b"\xff\xfe\x00\x00", "utf-32-le"), (b"\x00\x00\xfe\xff", "utf-32-be"),
+        )),
+    ],
+)  # fmt: skip
+def test_text_is_decoded_by_its_mark_its_charset_or_as_windows_1252(url: str, text: str):
+    assert document_block(FileData(file_data=url), "p").source == TextSource("text/plain", text)
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        ("", "The file is empty"),
+        ("data:text/plain;base64,", "The file is empty"),
+        ("data:text/plain,", "The file is empty"),
+        (f"data:text/plain;base64,{b64(b' ')}", "The file is empty"),
+        (f"data:text/plain;base64,{b64(bytes([0xEF, 0xBB, 0xBF]))}", "The file is empty"),
+        ("data:text/plain;base64,*", "not valid base64"),
+        (f"data:text/plain;charset=utf-8;base64,{b64(bytes([0, 255]))}", "not text in its charset 'utf-8'"),
+        (f"data:text/plain;charset=unicode_escape;base64,{b64(bytes([0, 255]))}", "charset 'unicode_escape'"),
+        (f"data:text/csv;base64,{b64(bytes([0x81, 65]))}", "not text in UTF-8 or Windows-1252"),
+        (f"data:application/zip;base64,{b64(b'PK' + bytes([3, 4, 255]))}", "Unsupported file type 'application/zip'"),
+        (f"data:audio/mpeg;base64,{b64(b'ID' + bytes([255]))}", "Unsupported file type 'audio/mpeg'"),
+    ],
+)
+def test_the_true_fault_of_a_file_is_named(data: str, fault: str):
+    with pytest.raises(InvalidRequest, match=fault) as refusal:
+        document_block(FileData(file_data=data), "f")
+    assert refusal.value.param == "f.file_data"
+
+
 def test_an_image_that_came_as_a_file_is_an_image():
     data = b64(HEADS["image/gif"])
     assert document_block(FileData(file_data=data), "p").source == Base64Source("image/gif", data)
