@@ -164,7 +164,7 @@ class Generation:
         translation = self._translated.translations[sent.prompt]
         body = translation.body
         while sent.reply is not None:
-            await sent.reply.feed(sink)
+            await sent.reply.pipe_to(sink)
             if not reader.paused or reader.collector is None:
                 break
             body = append_assistant_message(body, reader.collector.blocks())
@@ -190,7 +190,7 @@ class Generation:
         try:
             async with asyncio.timeout(DRAIN):
                 for reply in unfinished:
-                    await reply.feed(_Discard())
+                    await reply.pipe_to(_Discard())
         except (TimeoutError, ProxyError):
             log.debug("upstream did not end its reply after the last event")
 

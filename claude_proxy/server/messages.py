@@ -62,7 +62,7 @@ async def _stream(request: web.Request, upstream: Reply, headers: dict[str, str]
     watcher = StreamWatcher()
     try:
         async with open_stream(request, headers) as client:
-            await upstream.feed(client.passing(watcher.feed))
+            await upstream.pipe_to(client.passing(watcher.feed))
     finally:
         _record(request[EXCHANGE], watcher.seen())
     return client

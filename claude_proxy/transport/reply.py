@@ -129,7 +129,7 @@ class HTTPReply:
         if not self.status and self._error is not None:
             raise self._error
 
-    async def feed(self, sink: Sink) -> None:
+    async def pipe_to(self, sink: Sink) -> None:
         while True:
             while not sink.over and (data := self._take()):
                 if (wait := sink.feed(data)) is not None:
@@ -152,7 +152,7 @@ class HTTPReply:
 
     async def read(self) -> bytes:
         body = _Body()
-        await self.feed(body)
+        await self.pipe_to(body)
         return b"".join(body.parts)
 
     def close(self) -> None:

@@ -53,7 +53,7 @@ class Reply(Protocol):
     """A reply whose head has arrived. As a context manager it ends the upstream request on exit, finished or not.
 
     `headers` has lower-case names; no value holds the credential. `ended` says whether the whole body has been read.
-    `feed` passes the body to a sink until the body ends or the sink is over, and may be called again for the rest.
+    `pipe_to` passes the body to a sink until the body ends or the sink is over, and may be called again for the rest.
     Both readers raise UpstreamTimeout when upstream is silent for too long, and UpstreamDisconnected when the body
     is cut short.
     """
@@ -67,7 +67,7 @@ class Reply(Protocol):
     @property
     def ended(self) -> bool: ...
 
-    async def feed(self, sink: Sink) -> None: ...
+    async def pipe_to(self, sink: Sink) -> None: ...
 
     async def read(self) -> bytes: ...
 

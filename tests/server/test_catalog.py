@@ -22,7 +22,7 @@ class Canned:
     headers: dict[str, str] = field(default_factory=dict)
     ended: bool = False
 
-    async def feed(self, sink: Sink) -> None:
+    async def pipe_to(self, sink: Sink) -> None:
         raise NotImplementedError
 
     async def read(self) -> bytes:

@@ -70,7 +70,7 @@ async def test_a_compressed_body_reaches_a_sink_in_bounded_parts_whenever_it_com
         reply, body = begin(content_encoding="gzip"), Largest()
         if early:
             reply.receive(bomb[:early])
-        reading = asyncio.create_task(reply.feed(body))
+        reading = asyncio.create_task(reply.pipe_to(body))
         await asyncio.sleep(0)
         if early < len(bomb):
             reply.receive(bomb[early:])
@@ -104,7 +104,7 @@ async def test_what_came_before_a_failure_is_read_before_it_is_told() -> None:
     reply.receive(b"never")
     body = module._Body()
     with pytest.raises(UpstreamDisconnected, match="no more"):
-        await reply.feed(body)
+        await reply.pipe_to(body)
     assert body.parts == [b"one"]
 
 

@@ -78,10 +78,10 @@ class BackendContract:
 
         async with self.reply(play) as reply:
             first, rest = Parts(wanted=3), Parts()
-            await reply.feed(first)
+            await reply.pipe_to(first)
             assert (first.parts, reply.ended) == ([b"one"], False)
             more.set()
-            await reply.feed(rest)
+            await reply.pipe_to(rest)
             assert (rest.parts, reply.ended) == ([b"two"], True)
 
     async def test_a_cancelled_read_loses_nothing(self) -> None:
@@ -96,7 +96,7 @@ class BackendContract:
         async with self.reply(play) as reply:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0):
-                    await reply.feed(Parts())
+                    await reply.pipe_to(Parts())
             more.set()
             assert await reply.read() == b"late"
 
@@ -119,7 +119,7 @@ class BackendContract:
 
         sink = Parts(wait=wait)
         async with self.reply(play) as reply:
-            await reply.feed(sink)
+            await reply.pipe_to(sink)
         assert b"".join(sink.parts) == b"onetwothree"
 
     async def test_upstream_is_held_back_while_nobody_takes_anything(self) -> None:
@@ -141,7 +141,7 @@ class BackendContract:
                 await asyncio.sleep(0.05)
             assert sent < 256
             sink = Parts()
-            await reply.feed(sink)
+            await reply.pipe_to(sink)
         assert sum(map(len, sink.parts)) == 256 * 65536
 
     async def test_what_a_sink_raises_is_raised_where_the_reply_is_read(self) -> None:
@@ -160,7 +160,7 @@ class BackendContract:
         async with self.reply(play) as reply:
             begun.set()
             with pytest.raises(ZeroDivisionError):
-                await reply.feed(Broken())
+                await reply.pipe_to(Broken())
 
     async def test_leaving_early_ends_the_request_at_once(self) -> None:
         left = asyncio.Event()
@@ -173,7 +173,7 @@ class BackendContract:
 
         async with self.backend(play) as (backend, _):
             with await backend.messages(BODY) as reply:
-                await reply.feed(Parts(wanted=3))
+                await reply.pipe_to(Parts(wanted=3))
             await asyncio.wait_for(left.wait(), 5)
 
     @pytest.mark.parametrize("rest", [b"", chunk(b"x")[:-3], b"zz\r\nbroken", b"5\r\nab"])
@@ -196,7 +196,7 @@ class BackendContract:
 
         seen = asyncio.Event()
         async with self.reply(play) as reply:
-            await reply.feed(Parts(wanted=3))
+            await reply.pipe_to(Parts(wanted=3))
             seen.set()
             with pytest.raises(UpstreamDisconnected):
                 await reply.read()
@@ -211,11 +211,11 @@ class BackendContract:
 
         seen = asyncio.Event()
         async with self.reply(play) as reply:
-            await reply.feed(Parts(wanted=3))
+            await reply.pipe_to(Parts(wanted=3))
             seen.set()
             rest = Parts()
             with pytest.raises(UpstreamDisconnected):
-                await asyncio.wait_for(reply.feed(rest), 5)
+                await asyncio.wait_for(reply.pipe_to(rest), 5)
         assert rest.parts == [b"two"]
 
     async def test_silence_within_the_body_is_a_timeout(self) -> None:
