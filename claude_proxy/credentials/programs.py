@@ -101,7 +101,7 @@ def _start(
     except OSError as exc:
         raise ProgramError(exc.strerror or type(exc).__name__) from None
     except ValueError:  # a NUL or a lone surrogate; the error's text may quote the command, and so is not chained
-        raise ProgramError("the command holds a character that cannot be passed to a program") from None
+        raise ProgramError("it holds a character that cannot be passed to a program") from None
 
 
 if sys.platform == "win32":  # whose selectors take no pipes: here the bound is checked at the end
