@@ -18,6 +18,7 @@
     │   ├── UpstreamTimeout       504  silent for longer than allowed
     │   └── UpstreamDisconnected  502  the reply ended before its end
     ├── ConfigError                    a setting that cannot be used
+    ├── StoreError            503  stored responses cannot be read or written; `code` tells why
     └── ServiceError                   the background process cannot be started, stopped or queried
 
 An error is raised where its cause is understood. `server/replies.py` turns it into a body and `cli/main.py` into an
@@ -197,6 +198,12 @@ class UpstreamDisconnected(UpstreamError):
 
 class ConfigError(ProxyError):
     type = "config_error"
+
+
+class StoreError(ProxyError):
+    status = 503
+    type = ERROR_KINDS[503].type
+    code = "store_failed"
 
 
 class ServiceError(ProxyError):

@@ -28,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
             "service",
             "setting",
             "simulator",
+            "store",
             "translate",
             "transport",
         ),
@@ -44,6 +45,7 @@ ROOMS: dict[str, set[str]] = {
             "options",
             "redaction",
             "simulator",
+            "store",
             "translate",
             "transport",
             "upstream",
@@ -57,6 +59,7 @@ ROOMS: dict[str, set[str]] = {
     "translate": {"errors", "options", "wire"},
     "credentials": {"config", "errors", "files", "paths", "redaction", "transport", "wire"},
     "service": {"config", "errors", "files", "log", "paths"},
+    "store": {"errors", "files", "transport"},
     "wire": {"errors"},
     "config": {"errors", "files", "options", "setting"},
     "options": {"setting"},
@@ -76,8 +79,8 @@ HOMES: dict[str, set[str]] = {
     "httptools": {"transport"},
     "keyring": {"credentials"},
     "msgspec": {
-        *("cli", "config", "dialects", "options", "server", "service", "setting", "simulator", "translate"),
-        *("upstream", "wire"),
+        *("cli", "config", "dialects", "options", "server", "service", "setting", "simulator", "store"),
+        *("translate", "upstream", "wire"),
     },
     "multidict": {"server", "simulator"},
     "platformdirs": {"paths"},
@@ -173,6 +176,12 @@ def test_third_parties_are_imported_only_at_home(room: str):
         and room not in HOMES.get(top, ())
     ]
     assert not wrong
+
+
+def test_only_the_store_uses_sqlite():
+    assert not [
+        found.place for room in ROOMS.keys() - {"store"} for found in imports_in(room) if "sqlite" in found.module
+    ]
 
 
 @pytest.mark.parametrize("room", sorted(PURE))

@@ -48,6 +48,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
     },
     "Setting up": {
         "credentials": Entry("credentials:credentials", "Show where a credential is looked for, and which is used."),
+        "responses": Entry("responses:responses", "List, show or delete the responses that are stored."),
         "config": Entry("config:config", "Show every setting, its value, and where that came from."),
         "doctor": Entry("doctor:doctor", "Check everything from the port to the account."),
         "simulator": Entry("simulator:simulator", "Run the simulated Messages API: no account, no cost."),
