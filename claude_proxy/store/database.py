@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from claude_proxy.errors import StoreError
 from claude_proxy.files import make_directory, others_can_change
-from claude_proxy.store.schema import Schema, migrate
+from claude_proxy.store.schema import Schema, is_current, migrate
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,12 @@ class Database:
             return connection
 
     def identity(self) -> tuple[int, int] | None:
-        """Device and inode of the file now: a connection to a file that was removed or replaced must be made anew."""
+        """Device and inode of the file; `None` when it is gone or damaged.
+
+        A connection that was made with another identity must be made anew.
+        """
+        if self._damaged:
+            return None
         try:
             info = self.file.stat()
         except OSError:
@@ -96,8 +102,9 @@ def open_file(file: Path, schemas: Sequence[Schema]) -> sqlite3.Connection:
     _make_private(file)
     connection = sqlite3.connect(file, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
     try:
-        # Has an effect in an empty file only, and must precede the first write.
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            # Must precede the first write; in a file that has pages it would only cost a write.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _check_owner(connection)
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         # In WAL mode a crash of the process loses no commit; a power failure may lose the last ones, never the file.
@@ -105,6 +112,8 @@ def open_file(file: Path, schemas: Sequence[Schema]) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_size_limit = 4194304")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # deleted prompts do not stay in free pages
+        if is_current(connection, schemas):  # reading goes on while the disk is full
+            return connection
         with transaction(connection):
             _check_owner(connection)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -195,7 +204,7 @@ def _make_private(file: Path) -> None:
                 code="store_foreign",
                 hint="make it yours alone, or move it away",
             )
-    if os.name != "nt":
+    if os.name != "nt" and stat.S_IMODE(file.stat().st_mode) != 0o600:
         file.chmod(0o600)
 
 

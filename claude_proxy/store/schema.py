@@ -33,6 +33,12 @@ class Schema:
     evict: Callable[[sqlite3.Connection, int], int] = no_rows
 
 
+def is_current(connection: sqlite3.Connection, schemas: Sequence[Schema]) -> bool:
+    """Whether the tables are there in the newest version, so that nothing must be written to open the file."""
+    (found,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'schema_versions'").fetchone()
+    return bool(found) and all(_versions(connection).get(schema.name) == len(schema.migrations) for schema in schemas)
+
+
 def migrate(connection: sqlite3.Connection, schemas: Sequence[Schema]) -> None:
     """Bring the tables up to date, in the transaction that the caller has begun.
 
@@ -41,7 +47,7 @@ def migrate(connection: sqlite3.Connection, schemas: Sequence[Schema]) -> None:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_versions (name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID"
     )
-    versions: dict[str, int] = dict(connection.execute("SELECT name, version FROM schema_versions"))
+    versions = _versions(connection)
     for schema in schemas:
         version, newest = versions.get(schema.name, 0), len(schema.migrations)
         if version > newest:
@@ -55,3 +61,7 @@ def migrate(connection: sqlite3.Connection, schemas: Sequence[Schema]) -> None:
                 connection.execute(statement)
         if version < newest:
             connection.execute("INSERT OR REPLACE INTO schema_versions VALUES (?, ?)", (schema.name, newest))
+
+
+def _versions(connection: sqlite3.Connection) -> dict[str, int]:
+    return dict(connection.execute("SELECT name, version FROM schema_versions"))

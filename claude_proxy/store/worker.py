@@ -5,6 +5,7 @@ with it. A future is done only after its job was committed. The reader works bes
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections import deque
@@ -113,8 +114,8 @@ class Worker:
     def _outcomes(self, batch: list[_Job]) -> list[_Outcome]:
         try:
             connection = self._connect()
-        except StoreError as exc:
-            return [(job, None, copy_of(exc)) for job in batch]
+        except (StoreError, sqlite3.Error) as exc:
+            return [(job, None, copy_of(store_error(exc))) for job in batch]
         outcomes = self._work(connection, batch)
         if any(is_damage(error) for _, _, error in outcomes if error is not None):
             self._database.report_damage()
@@ -129,7 +130,7 @@ class Worker:
 
     def _connect(self) -> sqlite3.Connection:
         identity = self._database.identity()
-        if self._connection is not None and identity == self._identity:
+        if self._connection is not None and identity is not None and identity == self._identity:
             return self._connection
         self._disconnect()
         self._connection = self._database.connect()
@@ -142,7 +143,8 @@ class Worker:
 
     def _disconnect(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
             self._connection = None
 
 

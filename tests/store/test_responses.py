@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,7 @@ async def test_the_content_of_a_deleted_response_is_overwritten(store: Store, fi
     await store.responses.put(response(1, input=b'["' + secret + b'"]'))
     await store.responses.delete("resp_1")
     await store.close()
-    assert secret[:30] not in file.read_bytes()
+    assert secret[:30] not in await asyncio.to_thread(file.read_bytes)
 
 
 async def test_input_items_are_paged_by_their_ids(store: Store):
