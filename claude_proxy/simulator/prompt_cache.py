@@ -47,8 +47,9 @@ class InputUsage:
 class PromptCache:
     """The cached prefixes of one simulator, in LRU order."""
 
-    def __init__(self) -> None:
+    def __init__(self, bound: int = _BOUND) -> None:
         self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._bound = bound
 
     def bill(self, request: Request) -> InputUsage:
         """The counters of `request`; its marked prefixes are cached from now on."""
@@ -77,7 +78,7 @@ class PromptCache:
     def _remember(self, prefix: bytes) -> None:
         self._seen[prefix] = None
         self._seen.move_to_end(prefix)
-        if len(self._seen) > _BOUND:
+        if len(self._seen) > self._bound:
             self._seen.popitem(last=False)
 
 

@@ -6,8 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,15 +13,9 @@ import pytest
 from claude_proxy.paths import paths
 from claude_proxy.service import process
 from tests.cli.conftest import COMMAND, Run, Spawn, environment
+from tests.support.waiting import until
 
 START = ("start", "--simulator", "--port", "0")
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_twenty_starts_at_once_give_one_daemon(spawn: Spawn):

@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
 from claude_proxy.credentials import renewal
 from claude_proxy.credentials.renewal import Renewal
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -46,15 +46,6 @@ def is_locked(store) -> bool:
     finally:
         os.close(descriptor)
     return False
-
-
-def eventually(condition, seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def test_the_program_is_run_with_its_arguments(renews, store):
@@ -148,7 +139,7 @@ def test_a_slow_program_is_left_to_finish_and_keeps_the_lock_until_then(renews, 
     assert "did not finish" in (problem or "")
     assert is_locked(store)
     go.touch()
-    assert eventually(lambda: not is_locked(store))
+    until(lambda: not is_locked(store))
     assert store.read_text() == "renewed\n"
 
 
@@ -156,7 +147,7 @@ def test_a_program_that_never_ends_is_ended_at_last(renews, store, monkeypatch):
     monkeypatch.setattr(renewal, "TIMEOUT", 0.1)
     monkeypatch.setattr(renewal, "KILL_AFTER", 0.2)
     renews("exec sleep 300").run(never)
-    assert eventually(lambda: not is_locked(store))
+    until(lambda: not is_locked(store))
 
 
 def test_the_lock_outlives_the_process_that_took_it(renews, store, tmp_path, executable):
@@ -168,9 +159,9 @@ def test_the_lock_outlives_the_process_that_took_it(renews, store, tmp_path, exe
         f" pathlib.Path({str(tmp_path)!r})).run(lambda: False)"
     )
     ours = subprocess.Popen([sys.executable, "-c", program])
-    assert eventually((tmp_path / "started").exists)
+    until((tmp_path / "started").exists)
     ours.send_signal(signal.SIGKILL)
     ours.wait()
     assert is_locked(store)
     go.touch()
-    assert eventually(lambda: not is_locked(store))
+    until(lambda: not is_locked(store))

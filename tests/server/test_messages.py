@@ -10,6 +10,7 @@ from yarl import URL
 from tests.server.conftest import KEY, Serve
 from tests.support.daemon import daemon
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, answer, chunk
+from tests.support.waiting import stalled
 
 PATHS = ["/v1/messages", "/v1/messages/count_tokens"]
 
@@ -192,9 +193,5 @@ async def test_a_client_that_reads_slowly_holds_upstream_back(serve: Serve) -> N
         await peer.send(LAST_CHUNK)
 
     async with serve(play) as served, served.client.post("/v1/messages", data=b"{}") as reply:
-        before = -1
-        while before != sent:
-            before = sent
-            await asyncio.sleep(0.05)
-        assert sent < parts  # what the buffers on the way hold, and no more
+        assert await stalled(lambda: sent) < parts  # what the buffers on the way hold, and no more
         assert len(await reply.read()) == parts * 65536

@@ -10,6 +10,7 @@ from claude_proxy.errors import InvalidRequest
 from claude_proxy.server.stream import EventStream, open_stream
 from tests.support.endpoint import serving
 from tests.support.raw import told
+from tests.support.waiting import stalled
 
 
 @pytest.mark.parametrize("path", ["/x", "/v1/messages/x"])
@@ -68,10 +69,7 @@ async def test_a_reader_that_stops_holds_the_writer_back() -> None:
 
     async with serving(stream) as (client, _), client.post("/x", data=b"{}") as reply:
         await reply.content.readany()
-        before = -1
-        while before != written:
-            before = written
-            await asyncio.sleep(0.05)
+        await stalled(lambda: written)
         # The client's and the kernel's buffers on both sides, and no more.
         assert written < 16 * 1024 * 1024
 

@@ -64,9 +64,8 @@ def test_another_model_has_a_cache_of_its_own(asked):
     assert billed(cache, other) == (4, 0, 600, 0)
 
 
-def test_only_so_many_prefixes_are_remembered(asked, monkeypatch):
-    monkeypatch.setattr("claude_proxy.simulator.prompt_cache._BOUND", 1)
-    cache = PromptCache()
+def test_only_so_many_prefixes_are_remembered(asked):
+    cache = PromptCache(bound=1)
     first, second = (asked(model=MODEL, system=[words(number, **MARK)]).accepted() for number in (599, 699))
     billed(cache, first)
     billed(cache, second)

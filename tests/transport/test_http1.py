@@ -52,7 +52,8 @@ def sends(*parts: bytes, stay: bool = True) -> raw.Play:
         await peer.request()
         for part in parts:
             await peer.send(part)
-            await asyncio.sleep(0.01)
+            for _ in range(20):  # iterations in which the other side reads this part
+                await asyncio.sleep(0)
         if stay:
             await peer.gone()
 

@@ -10,6 +10,7 @@ from claude_proxy.errors import UpstreamDisconnected, UpstreamTimeout, UpstreamU
 from claude_proxy.transport.sink import Wait
 from claude_proxy.upstream.base import Backend, Reply
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, Play, RawServer, answer, chunk
+from tests.support.waiting import stalled
 
 BODY = b'{"a": 1}'
 
@@ -135,11 +136,7 @@ class BackendContract:
             await peer.send(LAST_CHUNK)
 
         async with self.reply(play) as reply:
-            before = -1
-            while before != sent:
-                before = sent
-                await asyncio.sleep(0.05)
-            assert sent < 256
+            assert await stalled(lambda: sent) < 256
             sink = Parts()
             await reply.pipe_to(sink)
         assert sum(map(len, sink.parts)) == 256 * 65536
