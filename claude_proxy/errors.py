@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 
 class ErrorKind(NamedTuple):
-    """One kind of failure: how an OpenAI client is told, and Anthropic's name for it."""
+    """One kind of failure: status, type and code in OpenAI's API, and the type in Anthropic's."""
 
     status: int  # HTTP status of the reply to the client
     type: str  # OpenAI's `error.type`
@@ -41,7 +41,7 @@ class ErrorKind(NamedTuple):
 # By the HTTP status of the Messages API. To change how a failure is reported, change its row.
 ERROR_KINDS: Mapping[int, ErrorKind] = {
     400: ErrorKind(400, "invalid_request_error", None, "invalid_request_error"),
-    # Not `invalid_request_error`: LiteLLM raises BadRequestError for that type, whatever the status.
+    # Not `invalid_request_error`: LiteLLM raises BadRequestError for that type at every status.
     401: ErrorKind(401, "authentication_error", "invalid_api_key", "authentication_error"),
     402: ErrorKind(429, "insufficient_quota", "insufficient_quota", "billing_error"),
     403: ErrorKind(403, "permission_error", "insufficient_quota", "permission_error"),

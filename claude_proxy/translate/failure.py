@@ -71,7 +71,7 @@ def _phrase(status: int) -> str:
 
 
 class _Report(Struct):
-    """What a client is told about a failure; starts from the failure's row of ERROR_KINDS."""
+    """The error that a client gets, as far as it is known; starts from the failure's row of ERROR_KINDS."""
 
     kind: ErrorKind
     message: str

@@ -216,18 +216,25 @@ async def test_a_plain_client_gets_its_thinking_back_in_a_tool_turn(
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"type": "thinking", "thinking": "x", "signature": "Zm9yZWlnbg=="},
+        {"type": "redacted_thinking", "data": "Zm9yZWlnbg=="},
+    ],
+    ids=["signed", "redacted"],
+)
 async def test_thinking_that_upstream_refuses_is_left_out_and_asked_again(
-    http: aiohttp.ClientSession, proxy: Daemon, stream: bool
+    http: aiohttp.ClientSession, proxy: Daemon, foreign: dict[str, str], stream: bool
 ):
     call = {"id": "toolu_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
-    foreign = [{"type": "thinking", "thinking": "x", "signature": "Zm9yZWlnbg=="}]
     question = {"role": "user", "content": script("tool look", "next", "text Sunny.")}
-    messages = [question, *turn(call, thinking_blocks=foreign)]
+    messages = [question, *turn(call, thinking_blocks=[foreign])]
     status, body, _ = await ask(http, proxy.url, messages=messages, tools=TOOLS, stream=stream)
     assert status == 200
     assert (content_of(body) if stream else body["choices"][0]["message"]["content"]) == "Sunny."
     first, second = proxy.bodies
-    assert first["messages"][1]["content"][0]["type"] == "thinking"
+    assert first["messages"][1]["content"][0]["type"] == foreign["type"]
     assert [block["type"] for block in second["messages"][1]["content"]] == ["tool_use"]
 
 
