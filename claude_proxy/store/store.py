@@ -21,7 +21,7 @@ SCHEMAS: tuple[Schema, ...] = (responses.SCHEMA, conversations.SCHEMA, runs.SCHE
 
 EXPIRY_INTERVAL = 600.0
 EXPIRY_ROWS = 200  # per transaction: writes wait while one runs
-EVICTED_ROWS = 16
+EVICTED_ROWS = 8
 IDLE_INTERVAL = 60.0
 CLOSE_TIMEOUT = 5.0
 # Part of the bound is for the write-ahead log, which SQLite cuts back to 4 MB after a checkpoint.
