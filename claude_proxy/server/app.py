@@ -8,8 +8,10 @@ from claude_proxy.dialects.api import MESSAGES, OPENAI
 from claude_proxy.dialects.chat.dialect import CHAT
 from claude_proxy.dialects.responses.dialect import RESPONSES
 from claude_proxy.server import messages, models, responses, status
+from claude_proxy.server.bodies import BUDGET, BodyBudget
 from claude_proxy.server.catalog import Catalog
 from claude_proxy.server.chat import chat_completions
+from claude_proxy.server.concurrency import CONCURRENCY, ConcurrencyLimit, limit_concurrency
 from claude_proxy.server.guard import expect, guard
 from claude_proxy.server.headers import add_headers
 from claude_proxy.server.key import read_key
@@ -17,7 +19,6 @@ from claude_proxy.server.policy import POLICY, Policy
 from claude_proxy.server.replies import replies
 from claude_proxy.server.routing import Route, add_routes, not_found
 from claude_proxy.server.state import STATE, State
-from claude_proxy.server.turns import TURNS, Turns, in_turn
 from claude_proxy.server.unsupported import UNSUPPORTED, unsupported
 from claude_proxy.upstream.base import Backend
 
@@ -43,9 +44,10 @@ OWN_ROUTES: tuple[Route, ...] = (
 
 def proxy_app(config: Config, backend: Backend, chain: CredentialChain, *, nonce: str | None = None) -> web.Application:
     """The whole HTTP surface. The caller closes `backend`."""
-    app = web.Application(middlewares=[replies, guard, in_turn])
+    app = web.Application(middlewares=[replies, guard, limit_concurrency])
     app[POLICY] = Policy.of(config, read_key(config.api_key_file))
-    app[TURNS] = Turns(config.max_concurrency)
+    app[BUDGET] = BodyBudget(config.max_body_total)
+    app[CONCURRENCY] = ConcurrencyLimit(config.max_concurrency)
     app[STATE] = State(config, backend, chain, Catalog(backend, config.models_ttl), nonce)
     app.on_response_prepare.append(add_headers)
     app.on_startup.append(_ask_for_models)

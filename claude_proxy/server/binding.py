@@ -1,4 +1,4 @@
-"""What the server listens on: loopback addresses, and a unix socket for this user alone."""
+"""Listening sockets: TCP, on loopback unless a key is required, and a unix socket for this user alone."""
 
 import contextlib
 import errno
@@ -6,9 +6,10 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from claude_proxy.config import Config, is_loopback
 from claude_proxy.errors import ConfigError, ServiceError
 
 BACKLOG = 1024
@@ -24,7 +25,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
         except OSError as exc:
             for each in made:
                 each.close()
-            # The port that was free for one family may be somebody's in the other: then another one is taken.
+            # A port that is free in one family may be in use in the other: then another one is tried.
             if not tries_left or exc.errno != errno.EADDRINUSE:
                 raise _cannot_bind(exc, host, port) from exc
     raise AssertionError
@@ -46,7 +47,7 @@ def _bound_all(host: str, port: int, made: list[socket.socket]) -> list[socket.s
 def _bound(family: int, address: str, port: int) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # For connections of an earlier run that linger; a port that somebody listens on stays theirs.
+        # Allows a port with connections of an earlier run; one that another program listens on is still refused.
         if sys.platform != "win32":  # where it would not
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -72,12 +73,28 @@ def _cannot_bind(exc: OSError, host: str, port: int) -> ServiceError:
             return ServiceError(f"cannot listen on {host} port {port}: {exc.strerror}")
 
 
+def check_reachable(listening: Iterable[socket.socket], config: Config) -> None:
+    """Raise ConfigError for a socket that others can reach while no key is required.
+
+    A service manager may hand over a socket on every address, whatever `config.host` says.
+    """
+    if config.api_key_file:
+        return
+    for each in filter(is_tcp, listening):
+        literal = each.getsockname()[0]
+        if not is_loopback(literal):
+            raise ConfigError(
+                f"the listening socket is on {literal}, which other machines can reach",
+                hint="listen on 127.0.0.1 (`ListenStream=127.0.0.1:8000`), or require a key with `api_key_file`",
+            )
+
+
 @contextlib.contextmanager
 def bind_unix(file: str) -> Iterator[socket.socket]:
     """A listening unix socket that only this user can reach; its file is gone afterwards.
 
-    A socket of ours that nobody listens on is replaced. Raises ServiceError when somebody does, and ConfigError
-    when the place cannot be used.
+    A stale socket of ours is replaced. Raises ServiceError when a program listens on it, and ConfigError when the
+    path cannot be used.
     """
     path = Path(file).expanduser()
     try:
@@ -116,14 +133,14 @@ def _remove_stale(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(about.st_mode) or about.st_uid != os.getuid():
-        raise ConfigError(f"{path} is there already, and is no socket of ours")
+        raise ConfigError(f"{path} exists already, and is no socket of ours")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
         try:
             trial.connect(str(path))
         except ConnectionRefusedError:
             path.unlink()
             return
-    raise ServiceError(f"somebody listens on {path} already")
+    raise ServiceError(f"another program listens on {path} already")
 
 
 def is_tcp(bound: socket.socket) -> bool:
@@ -136,5 +153,7 @@ def address(bound: socket.socket, host: str) -> str:
     if not is_tcp(bound):
         return f"unix:{bound.getsockname()}"
     literal, port = bound.getsockname()[:2]
-    name = "localhost" if host.lower() == "localhost" else f"[{literal}]" if ":" in literal else literal
+    if host.lower() == "localhost" and is_loopback(literal):
+        return f"http://localhost:{port}"
+    name = f"[{literal}]" if ":" in literal else literal
     return f"http://{name}:{port}"

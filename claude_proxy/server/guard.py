@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from claude_proxy.errors import Forbidden, InvalidRequest, ProxyError, Unauthorized, UnsupportedMediaType
-from claude_proxy.server.bodies import read_body, too_large
+from claude_proxy.server.bodies import BUDGET, content_coding, largest_size, read_body, too_large
 from claude_proxy.server.exchange import BODY
 from claude_proxy.server.policy import POLICY, Policy
 from claude_proxy.server.routing import route_of
@@ -86,8 +86,8 @@ def is_preflight(method: str, headers: Headers) -> bool:
 
 
 def _body_refusal(method: str, headers: Headers, policy: Policy) -> ProxyError | None:
-    if headers.get("Content-Encoding", "identity").lower() != "identity":
-        return UnsupportedMediaType("compressed request bodies are not accepted", hint="send the JSON as it is")
+    if content_coding(headers) is None:
+        return UnsupportedMediaType("this Content-Encoding is not accepted", hint="send the JSON as it is, or as gzip")
     if method in ("POST", "PUT", "PATCH"):
         types = headers.getall("Content-Type", [])
         if len(types) != 1 or types[0].partition(";")[0].strip().lower() != "application/json":
@@ -111,8 +111,22 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if is_preflight(request.method, request.headers):
         return _preflight(request)
     if request.body_exists:
-        request[BODY] = await read_body(request, policy.max_body)
+        return await _with_body(request, policy.max_body, handler)
     return await handler(request)
+
+
+async def _with_body(request: web.Request, limit: int, handler: Handler) -> web.StreamResponse:
+    """Read the body and answer the request, within the bound on all bodies together."""
+    budget = request.app[BUDGET]
+    size = largest_size(request, limit)
+    await budget.take(size)
+    try:
+        body = request[BODY] = await read_body(request, limit)
+        size, unused = len(body), size - len(body)
+        budget.give_back(unused)
+        return await handler(request)
+    finally:
+        budget.give_back(size)
 
 
 async def expect(request: web.Request) -> None:

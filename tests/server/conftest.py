@@ -12,7 +12,7 @@ from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.credentials.environment import EnvironmentVariable
 from claude_proxy.server.app import proxy_app
 from claude_proxy.server.binding import bind
-from claude_proxy.server.run import Server
+from claude_proxy.server.lifecycle import Server
 from claude_proxy.server.state import STATE, State
 from claude_proxy.upstream.factory import make_backend
 from tests.support.raw import Connection, Play, RawServer, answer, raw_server

@@ -7,9 +7,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from claude_proxy.config import Config
 from claude_proxy.errors import ConfigError, ServiceError
 from claude_proxy.server import binding
-from claude_proxy.server.binding import address, bind, bind_unix
+from claude_proxy.server.binding import address, bind, bind_unix, check_reachable
 from tests.server.conftest import Serve
 
 
@@ -143,3 +144,19 @@ def test_a_machine_without_ipv6_has_a_localhost_of_one_family(monkeypatch: pytes
     (only,) = binding.bind("localhost", 0)
     assert only.family == socket.AF_INET
     only.close()
+
+
+@pytest.mark.parametrize(("family", "literal"), [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")])
+def test_a_socket_that_others_can_reach_needs_a_key(family: int, literal: str) -> None:
+    with socket.socket(family) as given:
+        given.bind((literal, 0))
+        with pytest.raises(ConfigError, match="other machines can reach"):
+            check_reachable([given], Config())
+        check_reachable([given], Config(api_key_file="/key"))
+        assert "localhost" not in address(given, "localhost")
+
+
+def test_loopback_and_unix_sockets_need_no_key() -> None:
+    with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as unix:
+        tcp.bind(("127.0.0.2", 0))
+        check_reachable([tcp, unix], Config())

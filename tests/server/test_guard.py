@@ -125,9 +125,19 @@ def test_a_body_needs_one_type() -> None:
     assert asked(("Content-Type", "Application/JSON; charset=utf-8")) is None
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "gzip, gzip", "identity, gzip"])
-def test_a_compressed_body_is_refused(encoding: str) -> None:
-    assert isinstance(asked(JSON, ("Content-Encoding", encoding)), UnsupportedMediaType)
+@pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, gzip", "gzip, br", "nonsense"])
+def test_a_body_in_another_coding_is_refused(coding: str) -> None:
+    assert isinstance(asked(JSON, ("Content-Encoding", coding)), UnsupportedMediaType)
+
+
+@pytest.mark.parametrize("coding", ["identity", "", "gzip", "x-gzip", "GZIP", "identity, gzip"])
+def test_a_plain_or_gzip_body_comes_in(coding: str) -> None:
+    assert asked(JSON, ("Content-Encoding", coding)) is None
+
+
+def test_two_codings_in_two_headers_are_refused() -> None:
+    twice = ("Content-Encoding", "gzip")
+    assert isinstance(asked(JSON, twice, twice), UnsupportedMediaType)
 
 
 def test_a_declared_length_above_the_bound_is_refused() -> None:

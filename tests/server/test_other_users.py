@@ -37,7 +37,7 @@ async def test_a_connection_that_is_gone_before_it_is_looked_at_is_dropped(
         raise OSError
 
     async with serve(same_user=False) as served:
-        served.server.room.same_user = True
+        served.server.connection_limit.same_user = True
         monkeypatch.setattr(peer, "is_ours", gone)
         assert b"forbidden_user" in await told(served.url, HEALTH)
 

@@ -3,7 +3,6 @@ import contextlib
 import os
 import resource
 import signal
-import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator
@@ -15,10 +14,9 @@ import pytest
 
 from claude_proxy.config import Config, load
 from claude_proxy.errors import ConfigError, ServiceError
+from claude_proxy.server import process as process_settings
 from claude_proxy.server import run
 from claude_proxy.server.binding import bind
-from tests.server.conftest import Serve
-from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, chunk
 
 PROGRAM = """
 import ctypes, os, sys
@@ -34,76 +32,14 @@ sys.exit(serve(load(flags, {}), environ=os.environ, ready=ready, nonce="its-nonc
 """
 
 
-# --------------------------------------------------------------------------------------------------- the drain
-
-
-async def talking(peer: Connection) -> None:
-    """An upstream that has begun and goes on when the test says so."""
-    await peer.request()
-    await peer.send(SSE_HEAD + chunk(b"data: 1\n\n"))
-    await go_on.wait()
-    await peer.send(chunk(b"data: 2\n\n") + LAST_CHUNK)
-
-
-go_on: asyncio.Event
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> None:
-    global go_on  # noqa: PLW0603 - one test, one event
-    go_on = asyncio.Event()
-
-
-async def test_an_open_stream_may_finish_while_nobody_else_comes_in(serve: Serve) -> None:
-    async with serve(talking) as served:
-        reply = await served.client.post("/v1/messages", data=b"{}")
-        await reply.content.readany()
-        draining = asyncio.create_task(served.server.drain(30, asyncio.Event()))
-        await asyncio.sleep(0)
-        with pytest.raises(aiohttp.ClientConnectorError):
-            await served.client.get("/health")
-        assert not draining.done()
-        go_on.set()
-        assert await reply.read() == b"data: 2\n\n"
-        await asyncio.wait_for(draining, 5)
-
-
-async def test_a_stream_that_does_not_finish_in_time_is_told_why(serve: Serve) -> None:
-    async with serve(talking) as served:
-        reply = await served.client.post("/v1/messages", data=b"{}")
-        await reply.content.readany()
-        await asyncio.wait_for(served.server.drain(0.05, asyncio.Event()), 5)
-        assert b"claude-proxy is stopping" in await reply.read()
-
-
-async def test_a_second_signal_does_not_wait(serve: Serve) -> None:
-    hurry = asyncio.Event()
-    async with serve(talking) as served:
-        reply = await served.client.post("/v1/messages", data=b"{}")
-        await reply.content.readany()
-        draining = asyncio.create_task(served.server.drain(60, hurry))
-        hurry.set()
-        await asyncio.wait_for(draining, 5)
-        assert b"claude-proxy is stopping" in await reply.read()
-
-
-async def test_idle_connections_do_not_delay_the_end(serve: Serve) -> None:
-    async with serve() as served:
-        await served.client.get("/health")
-        held = await asyncio.open_connection(*served.url.removeprefix("http://").split(":"))
-        await asyncio.wait_for(served.server.drain(60, asyncio.Event()), 5)
-        assert await held[0].read() == b""
-        held[1].close()
-
-
 # -------------------------------------------------------------------------------------------------- the process
 
 
 @pytest.fixture
 def _own_signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Lets `serve` run in this process, without what it changes for good."""
-    for lasting in ("_keep_secrets_in_memory", "_keep_freed_memory", "_spare_the_collector"):
-        monkeypatch.setattr(run, lasting, lambda: None)
+    for lasting in ("keep_secrets_in_memory", "keep_freed_memory", "relax_collector"):
+        monkeypatch.setattr(process_settings, lasting, lambda: None)
     before = signal.getsignal(signal.SIGHUP)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -138,23 +74,6 @@ def test_sighup_has_the_settings_read_again() -> None:
         os.kill(os.getpid(), signal.SIGHUP)
 
     assert run.serve(settings, environ=os.environ, ready=ready, reread=reread) == 0
-
-
-@pytest.mark.usefixtures("_own_signals")
-async def test_a_loop_that_takes_no_signals_gets_them_by_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    loop = asyncio.get_running_loop()
-
-    def refuse(*_: object) -> None:
-        raise NotImplementedError
-
-    monkeypatch.setattr(loop, "add_signal_handler", refuse)
-    signals = run._Signals()
-    for asked in (signals.first, signals.second):
-        os.kill(os.getpid(), signal.SIGINT)
-        await asyncio.wait_for(asked.wait(), 5)
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("_own_signals")
@@ -249,27 +168,6 @@ async def test_the_process_keeps_its_memory_to_itself_and_may_open_many_files() 
     assert (limits["Max core file size"][0], dumpable) == ("0", "0")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert int(limits["Max open files"][0]) >= min(hard, 65536)
-
-
-def test_garbage_is_collected_seldom_and_what_is_loaded_is_not_looked_at_again() -> None:
-    program = "import gc; from claude_proxy.server import run; run._spare_the_collector(); print(gc.get_freeze_count())"
-    program += "; print(*gc.get_threshold(), gc.isenabled())"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    frozen, thresholds = done.stdout.splitlines()
-    assert int(frozen) > 10_000
-    assert thresholds == "20000 20 20 True"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc")
-def test_what_a_large_request_frees_is_kept_for_the_next() -> None:
-    program = (
-        "import resource; from claude_proxy.server import run; run._keep_freed_memory()\n"
-        "def large(): [b'x' * 2_000_000 for _ in range(4)]\n"
-        "large(); before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt; large()\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert int(done.stdout) < 100  # of the 1,953 pages that it is
 
 
 def _limits(pid: int) -> dict[str, list[str]]:

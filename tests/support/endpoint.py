@@ -11,12 +11,13 @@ from aiohttp.typedefs import Handler
 from claude_proxy.config import Config
 from claude_proxy.dialects.api import MESSAGES, OPENAI
 from claude_proxy.server.binding import bind
+from claude_proxy.server.bodies import BUDGET, BodyBudget
 from claude_proxy.server.guard import expect, guard
 from claude_proxy.server.headers import add_headers
+from claude_proxy.server.lifecycle import Server
 from claude_proxy.server.policy import POLICY, Policy
 from claude_proxy.server.replies import replies
 from claude_proxy.server.routing import Route, add_routes
-from claude_proxy.server.run import Server
 from claude_proxy.server.state import STATE, State
 
 
@@ -24,7 +25,7 @@ from claude_proxy.server.state import STATE, State
 async def serving(handler: Handler) -> AsyncIterator[tuple[aiohttp.ClientSession, State]]:
     """A server whose one endpoint is `handler`: POST /x for OpenAI's clients, POST /v1/messages/x for Anthropic's."""
     app = web.Application(middlewares=[replies, guard])
-    app[POLICY] = Policy.of(Config())
+    app[POLICY], app[BUDGET] = Policy.of(Config()), BodyBudget(0)
     unused: Any = None
     state = app[STATE] = State(Config(), unused, unused, unused)
     app.on_response_prepare.append(add_headers)

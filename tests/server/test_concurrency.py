@@ -2,16 +2,16 @@ import asyncio
 
 import pytest
 
-from claude_proxy.server.turns import TooBusy, Turns
+from claude_proxy.server.concurrency import ConcurrencyLimit, TooBusy
 from tests.server.conftest import Serve
 from tests.support.raw import Connection, answer
 
 
-async def test_who_waits_longest_is_next() -> None:
-    turns, order = Turns(1), list[int]()
+async def test_requests_run_in_the_order_in_which_they_came() -> None:
+    limit, order = ConcurrencyLimit(1), list[int]()
 
     async def run(number: int) -> None:
-        async with turns:
+        async with limit:
             order.append(number)
             await asyncio.sleep(0)
 
@@ -20,13 +20,13 @@ async def test_who_waits_longest_is_next() -> None:
     assert order == [1, 2]
 
 
-async def test_beyond_the_queue_is_a_429_at_once_and_a_place_that_is_left_is_taken() -> None:
-    turns, leave = Turns(2), asyncio.Event()
+async def test_beyond_the_queue_is_a_429_at_once_and_a_free_slot_is_used() -> None:
+    limit, leave = ConcurrencyLimit(2), asyncio.Event()
     running = 0
 
     async def run() -> None:
         nonlocal running
-        async with turns:
+        async with limit:
             running += 1
             await leave.wait()
 
@@ -40,14 +40,14 @@ async def test_beyond_the_queue_is_a_429_at_once_and_a_place_that_is_left_is_tak
     assert running == 4
 
 
-async def test_one_who_gives_up_waiting_leaves_no_hole() -> None:
-    turns = Turns(1)
+async def test_a_cancelled_wait_does_not_use_up_a_slot() -> None:
+    limit = ConcurrencyLimit(1)
 
     async def run() -> None:
-        async with turns:
+        async with limit:
             pass
 
-    async with turns:
+    async with limit:
         waiting = asyncio.create_task(run())
         await asyncio.sleep(0)
         waiting.cancel()
@@ -55,9 +55,9 @@ async def test_one_who_gives_up_waiting_leaves_no_hole() -> None:
     await asyncio.wait_for(run(), 5)
 
 
-async def test_without_a_limit_nobody_waits() -> None:
-    turns = Turns(0)
-    async with turns, turns, turns:
+async def test_without_a_limit_no_request_waits() -> None:
+    limit = ConcurrencyLimit(0)
+    async with limit, limit, limit:
         pass
 
 
@@ -83,7 +83,7 @@ async def test_requests_beyond_the_limit_wait_and_those_beyond_the_queue_are_tol
         assert sorted([(await each).status for each in asked]) == [200, 200, 200, 200, 429]
 
 
-async def test_a_client_that_leaves_while_it_waits_frees_its_place(serve: Serve) -> None:
+async def test_a_client_that_leaves_while_it_waits_frees_its_slot(serve: Serve) -> None:
     go_on = asyncio.Event()
 
     async def play(peer: Connection) -> None:

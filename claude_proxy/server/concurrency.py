@@ -1,4 +1,4 @@
-"""How many requests run at the same time: the rest wait their turn, first come first served, up to a bound."""
+"""The concurrency limit: requests beyond it wait in order, and those beyond as many again are refused."""
 
 import asyncio
 from typing import Self
@@ -22,44 +22,44 @@ class TooBusy(ProxyError):
         )
 
 
-class Turns:
-    """`limit` at a time, as many again waiting; 0 sets no limit.
+class ConcurrencyLimit:
+    """`limit` requests at a time, and as many more that wait; 0 sets no limit.
 
-    `async with turns` is one place, for as long as the context lasts. Raises TooBusy when too many wait already.
+    `async with limit` holds one slot for as long as the context lasts. Raises TooBusy when too many wait already.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._places = asyncio.Semaphore(limit)
+        self._slots = asyncio.Semaphore(limit)
         self._waiting = 0
 
     async def __aenter__(self) -> Self:
         if not self._limit:
             return self
-        if self._waiting >= self._limit and self._places.locked():
+        if self._waiting >= self._limit and self._slots.locked():
             raise TooBusy
         self._waiting += 1
         try:
-            await self._places.acquire()
+            await self._slots.acquire()
         finally:
             self._waiting -= 1
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._limit:
-            self._places.release()
+            self._slots.release()
 
 
-TURNS = web.AppKey("turns", Turns)
+CONCURRENCY = web.AppKey("concurrency", ConcurrencyLimit)
 
 
 @web.middleware
-async def in_turn(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let what asks the model wait its turn; looking at models or the status never waits.
+async def limit_concurrency(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Make requests to the model wait for a slot. Requests for models or the status never wait.
 
-    A request has one turn however often it asks upstream, so none can wait for itself.
+    A request holds one slot however often it sends upstream, so none can wait for itself.
     """
     if request.method != "POST":
         return await handler(request)
-    async with request.app[TURNS]:
+    async with request.app[CONCURRENCY]:
         return await handler(request)
