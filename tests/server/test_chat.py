@@ -344,7 +344,7 @@ async def test_a_folded_answer_that_breaks_is_an_error_with_its_status(
     ("fields", "param"),
     [
         ({"messages": []}, "messages"),
-        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
         ({"n": 0}, "n"),
         ({"temperature": "hot"}, "temperature"),
         ({"model": None}, "model"),
