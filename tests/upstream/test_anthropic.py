@@ -17,6 +17,7 @@ from claude_proxy.errors import (
     NoCredential,
     UpstreamDisconnected,
     UpstreamRefused,
+    UpstreamTimeout,
     UpstreamUnreachable,
 )
 from claude_proxy.upstream.anthropic import AnthropicBackend, upstream_headers
@@ -295,6 +296,17 @@ async def test_a_busy_upstream_is_asked_again(status: str) -> None:
     async with backend(play, retries=2) as (sender, upstream), asked(sender) as reply:
         assert reply.status == 200
     assert len(upstream.requests) == 3
+
+
+async def test_a_request_that_timed_out_is_not_sent_again() -> None:
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        await peer.gone()
+
+    async with backend(play, retries=2, first_byte_timeout=0.05) as (sender, upstream):
+        with pytest.raises(UpstreamTimeout):
+            await sender.messages(BODY)
+    assert len(upstream.requests) == 1
 
 
 async def test_the_last_refusal_is_the_reply() -> None:
