@@ -1,4 +1,4 @@
-"""Reads what pip-audit wrote about each lock: the known vulnerabilities, and how much could not be looked up."""
+"""Summarises pip-audit's output for each lock: known vulnerabilities, and packages that could not be looked up."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ FOUND, UNPROVEN = 1, 3
 
 
 def verdict(locks: Path, answers: Path) -> tuple[int, list[str]]:
-    """The exit code, and the lines that say why. A lock without an answer counts as not looked up."""
+    """The exit code and the lines to print. A lock without output counts as not looked up."""
     found: list[str] = []
     unproven: list[str] = []
     looked_up = 0

@@ -1,4 +1,4 @@
-"""`scripts/bench`: runs the scenarios round by round, daemon and baseline in turn, and prints the table."""
+"""`scripts/bench`: runs each scenario on daemon and baseline in turn, for several rounds, and prints the table."""
 
 import argparse
 import asyncio
@@ -22,9 +22,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of: {', '.join([*SCENARIOS, 'start'])}")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; medians are shown")
-    parser.add_argument("--quick", action="store_true", help="one small round: it works, the figures mean little")
+    parser.add_argument("--quick", action="store_true", help="one small round: only shows that everything works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every value of every round there")
-    parser.add_argument("--direct", action="store_true", help="also ask upstream itself: the floor of the measuring")
+    parser.add_argument("--direct", action="store_true", help="also measure upstream itself, the lower bound")
     given = parser.parse_args()
     if unknown := set(given.scenarios) - {*SCENARIOS, "start"}:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}")

@@ -1,4 +1,4 @@
-"""The load generator: raw connections that note when bytes came, and keep every answer to be verified."""
+"""The load generator: raw connections that record arrival times and keep every reply for verification."""
 
 import asyncio
 import re
@@ -15,7 +15,7 @@ _END = b"\r\n0\r\n\r\n"
 
 @dataclass
 class Answer:
-    """One reply, and when it came; times are monotonic nanoseconds."""
+    """One reply with its arrival times, in monotonic nanoseconds."""
 
     asked: int
     status: int = 0
@@ -39,7 +39,7 @@ class Connection(asyncio.Protocol):
         self._token: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none of asyncio's classes
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's transport is not a subclass of asyncio's
 
     def connection_lost(self, exc: Exception | None) -> None:
         for waiting in (self._done, self._token):
@@ -47,7 +47,7 @@ class Connection(asyncio.Protocol):
                 waiting.set_exception(ConnectionError("the connection was closed within a reply"))
 
     def close(self) -> None:
-        """End the connection, and with it a reply that nobody waits for any more."""
+        """Close the connection and cancel the waiting for its reply."""
         for waiting in (self._done, self._token):
             if waiting:
                 waiting.cancel()
@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         return self._answer
 
     async def first_token(self) -> None:
-        """Wait until the reply that was begun has brought its first timed token."""
+        """Wait for the first timed token of the current reply."""
         if not self._answer.first_token:
             self._token = asyncio.get_running_loop().create_future()
             await self._token
@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
         self._size += len(data)
         for sent in _TIMED.findall(self._tail + data):
             answer.delays.append(now - int(sent))
-        self._tail = data[-19:]  # one byte less than a timestamp: what was cut in two is found, and nothing twice
+        self._tail = data[-19:]  # one byte less than a timestamp: finds one that was split, and none twice
         if answer.delays and not answer.first_token:
             answer.first_token = now
             if self._token and not self._token.done():

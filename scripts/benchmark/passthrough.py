@@ -1,4 +1,4 @@
-"""The baseline: the plainest reverse proxy aiohttp can be. It forwards bytes, translates and guards nothing."""
+"""The baseline: a minimal aiohttp reverse proxy. It forwards bytes without translation and without access checks."""
 
 import sys
 

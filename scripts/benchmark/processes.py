@@ -1,4 +1,4 @@
-"""The processes of a run: upstream, baseline and daemon, each pinned, each with what it has cost."""
+"""The processes of a run: upstream, baseline and daemon, each pinned to a core, with CPU time and memory."""
 
 import os
 import resource
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Target:
-    """A process that answers on `port`; `direct` is upstream itself, the floor of what can be measured."""
+    """A process that answers on `port`; `direct` is upstream itself, the lower bound of every figure."""
 
     name: str
     port: int
@@ -46,7 +46,7 @@ class Target:
 
 @cache
 def cores() -> tuple[set[int], set[int]]:
-    """Where the proxies run, and where upstream and load run; everywhere when there is only one core.
+    """The core of the proxies, and the core of upstream and load; all cores if there is only one.
 
     Found out once: whoever has taken one of them no longer sees the other.
     """
@@ -57,7 +57,7 @@ def cores() -> tuple[set[int], set[int]]:
 
 
 def prepare() -> None:
-    """Take the load's core, and as many descriptors as the system gives; the processes made later inherit those."""
+    """Pin this process to the load's core and raise the descriptor limit, which child processes inherit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
     pin(os.getpid(), cores()[1])
@@ -87,7 +87,7 @@ def baseline(upstream_port: int) -> Iterator[Target]:
 
 @contextmanager
 def daemon(upstream_port: int, home: Path) -> Iterator[Target]:
-    """The daemon as users run it, default settings, with a home of its own."""
+    """The daemon with default settings and its own home directory."""
     port = free_port()
     command = [sys.executable, "-m", "claude_proxy", "serve", f"--port={port}"]
     with _running(command, port, "/health", environment(upstream_port, home)) as pid:
@@ -111,7 +111,7 @@ def environment(upstream_port: int, home: Path) -> dict[str, str]:
 
 
 def cold_start(upstream_port: int, home: Path) -> float:
-    """Seconds that `claude-proxy start` takes, which is back when the daemon answers."""
+    """Seconds that `claude-proxy start` takes; it returns once the daemon is ready."""
     environ = environment(upstream_port, home)
     command = [sys.executable, "-m", "claude_proxy"]
     began = time.monotonic()

@@ -9,7 +9,7 @@ Measured = Mapping[str, Mapping[str, Mapping[str, list[float]]]]
 
 
 class Row(NamedTuple):
-    """A line of the table: the figure it shows, and the bound it is held to, as a ratio unless `absolute`."""
+    """A line of the table: its figure and the target, which is a ratio unless `absolute`."""
 
     title: str
     scenario: str
@@ -59,7 +59,7 @@ class Line(NamedTuple):
 
 
 def lines(measured: Measured) -> list[Line]:
-    """Every row that was measured. The ratio is the median of the rounds' own ratios: a round's noise hits both."""
+    """Every measured row. The ratio is the median of the rounds' ratios: a round's noise affects both sides."""
     return [line for row in ROWS if (line := _line(row, measured.get(row.scenario, {})))]
 
 

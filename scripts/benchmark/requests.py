@@ -1,4 +1,4 @@
-"""The two dialects of the benchmark: the same request in each, and what a whole and right answer is."""
+"""The same request in both dialects of the benchmark, and the verification of its reply."""
 
 import json
 from typing import Any, Literal
@@ -16,7 +16,7 @@ _SCHEMA = {
 
 
 class Wrong(Exception):
-    """An answer that is not complete, or not the one that was asked for."""
+    """A reply that is incomplete or wrong."""
 
 
 def request(dialect: Dialect, port: int, *, stream: bool, kind: str = "text", big: bool = False) -> bytes:

@@ -83,7 +83,7 @@ async def thinking(run: Run) -> Figures:
 
 
 async def paced(run: Run) -> Figures:
-    """Streams that begin 5 ms apart, 100 tokens a second each."""
+    """Streams that start 5 ms apart, with 100 tokens per second each."""
     size = run.size
     await run.mode("paced", size.paced_tokens)
     data = run.request(stream=True)
@@ -147,7 +147,7 @@ async def big(run: Run) -> Figures:
 
 
 async def held(run: Run) -> Figures:
-    """Memory before and with open streams; each has brought its first token and is silent since."""
+    """Memory before and with open streams; each has sent its first token and then nothing."""
     await run.mode("held", 1)
     figures = {"rss_before_mb": run.target.rss()}
     for count in run.size.held:
@@ -159,7 +159,7 @@ async def held(run: Run) -> Figures:
     return figures
 
 
-# `held` comes first: what it measures is a fresh process.
+# `held` comes first, because it measures a fresh process.
 SCENARIOS: dict[str, Callable[[Run], Awaitable[Figures]]] = {
     "held": held,
     "text": text,

@@ -1,4 +1,4 @@
-"""What the benchmark's upstream says, rendered once: streams as the real API sends them, token by token."""
+"""The replies of the benchmark's upstream, rendered once: streams as the real API sends them, token by token."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def stream(kind: str, count: int) -> tuple[bytes, ...]:
 
 @cache
 def coalesced(count: int) -> bytes:
-    """A streamed reply of text as an upstream sends it whose writes are gathered: chunks of about 16 KB."""
+    """A streamed text reply from an upstream that coalesces its writes: chunks of about 16 KB."""
     gathered: list[bytes] = []
     waiting = b""
     for event in _events("text", count):
@@ -43,7 +43,7 @@ def coalesced(count: int) -> bytes:
 
 @cache
 def whole(count: int) -> bytes:
-    """The body of a reply that nobody streams."""
+    """The body of a reply that is not streamed."""
     text = "".join(tokens("text", count))
     message = _message() | {"content": [{"type": "text", "text": text}], "stop_reason": "end_turn"}
     return json.dumps(message | {"usage": _USAGE | {"output_tokens": count}}, separators=(",", ":")).encode()
@@ -54,7 +54,7 @@ def chunk(data: bytes) -> bytes:
 
 
 def timed_delta(now: int) -> bytes:
-    """A text delta that carries when it was sent: monotonic nanoseconds, which one machine's processes share."""
+    """A text delta with its sending time in monotonic nanoseconds, a clock that all processes of a machine share."""
     return chunk(
         b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":'
         b'{"type":"text_delta","text":" @%019d"} }\n\n' % now
@@ -96,14 +96,14 @@ def _events(kind: str, count: int) -> Iterator[bytes]:
         "tool": ("input_json_delta", "partial_json"),
     }[kind]
     yield from opening(kind)
-    for place, token in enumerate(tokens(kind, count)):
-        yield _event("content_block_delta", place, index=0, delta={"type": name, field: token})
+    for number, token in enumerate(tokens(kind, count)):
+        yield _event("content_block_delta", number, index=0, delta={"type": name, field: token})
     if kind == "thinking":
         yield _event("content_block_delta", 0, index=0, delta={"type": "signature_delta", "signature": "c2ln" * 40})
     yield from closing(kind, count)
 
 
-def _event(name: str, place: int, **fields: object) -> bytes:
+def _event(name: str, number: int, **fields: object) -> bytes:
     data = json.dumps({"type": name, **fields}, separators=(",", ":"), ensure_ascii=False)
-    padding = " " * (place * 7 % 13)  # the real API pads its data lines
+    padding = " " * (number * 7 % 13)  # the real API pads its data lines
     return f"event: {name}\ndata: {data}{padding}\n\n".encode()

@@ -30,11 +30,11 @@ WORKERS = 16
 PACE = 0.02  # seconds between two tokens
 IDLE_UPSTREAM = 200  # seconds
 SLACK = 4  # descriptors
-PAUSE = 0.2  # seconds between two requests of a worker: steady work, not a race
+PAUSE = 0.2  # seconds between two requests of a worker: steady load, not maximum load
 
 
 class Wrong(Exception):
-    """An answer that is not what was asked for."""
+    """A wrong reply."""
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Soak:
                 await reply.text()
 
     async def held(self) -> dict[str, float]:
-        """What the daemon holds now."""
+        """The resources that the daemon holds now."""
         process = psutil.Process(self.target.pid)
         async with self.session.get(f"{self.url}/status") as reply:
             status = await reply.json()

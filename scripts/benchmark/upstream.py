@@ -1,4 +1,4 @@
-"""The benchmark's upstream: a process that only writes bytes it has rendered before. `GET /mode/KIND/TOKENS` sets it.
+"""The benchmark's upstream: a process that writes prerendered bytes. `GET /mode/KIND/TOKENS` sets it.
 
 Modes: `text`, `thinking` and `tool` write event by event, `coalesced` writes text in one go, `paced` sends a timed
 token every 10 ms, `held` sends one token and stays silent.
@@ -61,7 +61,7 @@ class Pacer:
 
 
 class Server(asyncio.Protocol):
-    """One connection. Requests are read whole, and not looked at beyond what the mode needs."""
+    """One connection. Requests are read completely; only the mode decides the reply."""
 
     mode = ("text", 1)
 
@@ -132,7 +132,7 @@ def _content(mode: str) -> str:
 
 
 async def serve() -> None:
-    """Listen on a free port, print it, and serve until stdin ends: the parent's end is ours."""
+    """Listen on a free port, print it, and serve until stdin is closed, which happens when the parent ends."""
     loop = asyncio.get_running_loop()
     pacer = Pacer()
     server = await loop.create_server(lambda: Server(pacer), "127.0.0.1", 0, backlog=2048)

@@ -1,4 +1,4 @@
-"""A real Chromium, driven over its DevTools protocol: what a page may do is for the browser to say."""
+"""A real Chromium, driven over its DevTools protocol: the browser itself decides what a page may do."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A page whose origin is configured may use the daemon; that opens the door to no other page."""
+"""A page of a configured origin may use the daemon, and no other page may because of it."""
 
 import json
 from typing import Any

@@ -18,14 +18,14 @@ async def daemon() -> AsyncIterator[Daemon]:
 
 @pytest.fixture(autouse=True)
 def nothing_went_wrong_inside(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """No test may leave an error of our own in the log, whatever the client has seen."""
+    """Fail a test that leaves an ERROR line in the log."""
     yield
     assert not [record.getMessage() for record in caplog.get_records("call") if record.levelname == "ERROR"]
 
 
 @pytest.fixture
 async def client(daemon: Daemon) -> AsyncIterator[AsyncOpenAI]:
-    """The OpenAI SDK as everybody configures it, but for the retries: a test wants the first answer."""
+    """The OpenAI SDK in its usual configuration, but without retries: a test needs the first reply."""
     async with AsyncOpenAI(base_url=daemon.openai, api_key="any key will do", max_retries=0) as client:
         yield client
 

@@ -1,4 +1,4 @@
-"""The daemon as a whole, on real sockets: how streams and folds agree, what leaving does, how much it holds."""
+"""The whole daemon on real sockets: agreement of stream and fold, disconnecting clients, memory."""
 
 import asyncio
 import json

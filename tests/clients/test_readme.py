@@ -1,4 +1,4 @@
-"""What the README tells people to paste, pasted."""
+"""Runs the README's snippets."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ from tests.support.daemon import Daemon
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 DOCS = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
-QUESTION = "Why is the sky blue?"  # the simulator says what it was asked
+QUESTION = "Why is the sky blue?"  # the simulator echoes it
 
 
 def block(language: str, word: str) -> str:

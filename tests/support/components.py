@@ -1,4 +1,4 @@
-"""The real programs that some tests run against, and whether they are here."""
+"""The real programs that some tests need, and whether they are installed."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ CLIENTS = Path(os.environ.get("CLAUDE_PROXY_TEST_CLIENTS", ROOT / ".venv-clients
 
 
 def program(name: str) -> str | None:
-    """Where the program `name` is: among the Node clients, or on the PATH."""
+    """The path of the program `name`, among the Node clients or on the PATH."""
     return shutil.which(name, path=os.pathsep.join([str(NODE_CLIENTS / ".bin"), os.environ.get("PATH", os.defpath)]))
 
 
@@ -47,7 +47,7 @@ def _systemd_user() -> str | None:
     return _programs("unshare", "systemctl")()
 
 
-# name of the marker -> what is missing, as a sentence for the reader of a skip; None if it is all there
+# name of the marker -> function that returns why it is missing, as the reason of a skip, or None
 COMPONENTS: dict[str, Callable[[], str | None]] = {
     "checkout": _checkout,
     "chromium": _programs("chromium"),
@@ -64,5 +64,5 @@ COMPONENTS: dict[str, Callable[[], str | None]] = {
 
 
 def missing(name: str) -> str | None:
-    """Why the component `name` cannot be used here, or None if it can. A name without a row is a program's."""
+    """Why the component `name` cannot be used here, or None if it can. Any other name is a program."""
     return COMPONENTS.get(name, _programs(name))()

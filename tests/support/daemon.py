@@ -56,7 +56,7 @@ async def listening(app: web.Application) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def daemon(*, options: Options | None = None, port: int = 0, **settings: object) -> AsyncIterator[Daemon]:
-    """A daemon on a simulator, both in this loop. Afterwards every request that went upstream is judged."""
+    """A daemon on a simulator, both in this loop. Afterwards every request sent upstream is validated."""
     simulator = simulator_app(options or Options(record=1000))
     async with listening(simulator) as upstream, proxied(upstream, port=port, **settings) as url:
         yield Daemon(url, simulator[SENT])
@@ -67,7 +67,7 @@ async def daemon(*, options: Options | None = None, port: int = 0, **settings: o
 async def proxied(upstream: str, *, port: int = 0, **settings: object) -> AsyncIterator[str]:
     """A daemon whose upstream is at `upstream`; yields its address. Port 0 is a free one."""
     config = load({"base_url": upstream, "retries": 0, **settings}, {})
-    # One source, because asking the system keyring starts a process, and these daemons come by the hundred.
+    # One source only: asking the system keyring starts a process, too slow for hundreds of daemons.
     chain = CredentialChain([EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", {"ANTHROPIC_API_KEY": KEY})], config)
     backend = make_backend(config, chain, {})
     server = Server(proxy_app(config, backend, chain))

@@ -1,4 +1,4 @@
-"""One endpoint behind everything that stands around the endpoints, on a real loopback socket."""
+"""One endpoint behind the real middlewares, on a real loopback socket."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The official SDKs' own types as judges of what goes upstream and of what goes to clients.
+"""Validates requests to upstream and replies to clients with the official SDKs' own types.
 
 Anthropic's request types are TypedDicts with traps, hence more than a `validate_python`: without a config they
 let unknown keys pass; their `Iterable` fields are validated only while somebody walks them; their unions also
@@ -20,7 +20,7 @@ _SAMPLING: dict[str, type[int] | tuple[type[int], type[float]]] = {
     "top_p": (int, float),
     "top_k": int,
 }
-# What the field adds to OpenAI's answers, and nothing else.
+# Common extensions of OpenAI's replies; nothing else is allowed.
 _EXTENSIONS = {"annotations", "reasoning_content", "reasoning_details", "cache_write_tokens"}
 
 with warnings.catch_warnings():
@@ -33,7 +33,7 @@ _CHUNK = TypeAdapter(ChatCompletionChunk)
 
 
 def assert_valid_upstream(body: Mapping[str, Any]) -> None:
-    """Fail, with the places, unless `body` is a request of Anthropic's SDK down to its last key."""
+    """Fail, naming the params, unless `body` is a valid request of Anthropic's SDK without unknown keys."""
     for name, kind in _SAMPLING.items():
         assert isinstance(body.get(name, 0), kind), f"{name} is {body[name]!r}"
     rest = {key: value for key, value in body.items() if key not in _SAMPLING}
@@ -85,7 +85,7 @@ def _assert_no_strangers(model: BaseModel) -> None:
 
 
 def unknown_keys(value: object, at: str = "$") -> list[str]:
-    """The places of keys that `value`, a response model, accepted without knowing them."""
+    """The params of unknown keys that `value`, a response model, accepted."""
     if isinstance(value, BaseModel):
         own = [f"{at}.{key}" for key in value.model_extra or {}]
         return own + [
@@ -113,7 +113,7 @@ def _drained(value: object) -> object:
 
 
 def _why(exc: ValidationError) -> list[str]:
-    """The complaints of those branches of each union whose own type or role matched: the others say nothing."""
+    """The errors of those branches of each union whose type or role matched; the others are noise."""
     groups = defaultdict(list)
     for error in exc.errors(include_url=False, include_input=False):
         if "union[" not in str(error["loc"][1:2]):

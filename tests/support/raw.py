@@ -1,4 +1,4 @@
-"""A peer that speaks raw bytes: the upstream no HTTP server would be, and the client no HTTP client would be."""
+"""A peer that sends raw bytes: an upstream or a client that breaks the rules of HTTP."""
 
 import asyncio
 import socket
@@ -24,7 +24,7 @@ def answer(body: bytes, status: str = "200 OK", *headers: bytes) -> bytes:
 
 @dataclass
 class Connection:
-    """One connection, from the side of the peer that plays."""
+    """One accepted connection of the scripted peer."""
 
     number: int  # 1 for the first that was accepted
     reader: asyncio.StreamReader
@@ -32,7 +32,7 @@ class Connection:
     requests: list[bytes]
 
     async def request(self) -> bytes:
-        """The next whole request; raises IncompleteReadError when the other side leaves."""
+        """The next whole request; raises IncompleteReadError when the other side disconnects."""
         head = await self.reader.readuntil(b"\r\n\r\n")
         length = next((line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b"0")
         whole = head + await self.reader.readexactly(int(length))
@@ -44,7 +44,7 @@ class Connection:
         await self.writer.drain()
 
     async def gone(self) -> None:
-        """Wait until the other side has left."""
+        """Wait until the other side has disconnected."""
         with suppress(ConnectionError):
             while await self.reader.read(65536):
                 pass

@@ -18,7 +18,7 @@ def until(condition: Callable[[], object], seconds: float = _SECONDS) -> None:
 
 
 async def stalled(progress: Callable[[], int]) -> int:
-    """Wait until `progress` no longer changes, because what it counts waits for somebody; returns its last value."""
+    """Wait until `progress` no longer changes, because the work that it counts is blocked; returns its last value."""
     before, idle = progress(), 0
     async with asyncio.timeout(_SECONDS):
         while idle < _IDLE_ITERATIONS:
