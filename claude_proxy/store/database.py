@@ -80,10 +80,6 @@ class Database:
         with self._lock:
             self._damaged = True
 
-    def size(self) -> int:
-        """Bytes on disk, the write-ahead log included."""
-        return file_size(self.file)
-
     def _connect(self) -> sqlite3.Connection:
         if self._damaged:
             move_aside(self.file)
