@@ -3,8 +3,9 @@
 import msgspec
 from msgspec import Raw
 
+from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
-from claude_proxy.wire.decoding import repaired
+from claude_proxy.wire.decoding import check_nesting, repaired
 
 _read_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _read_text = msgspec.json.Decoder(str).decode
@@ -18,7 +19,8 @@ def object_input(draft: Draft, arguments: str | None, *, param: str) -> Raw:
     data = repaired(text.encode())
     try:
         _read_object(data)
-    except (msgspec.MsgspecError, RecursionError):
+        check_nesting(Raw(data), param)
+    except (msgspec.MsgspecError, RecursionError, InvalidRequest):
         inner = _text_in(data)
         if inner is not None and inner.strip() != text:
             return object_input(draft, inner, param=param)

@@ -24,6 +24,12 @@ def test_the_input_of_a_call_is_always_an_object(arguments: str | None, expected
     assert [param for param, _ in warnings(made)] == ["input[1].arguments"] * warned
 
 
+def test_arguments_that_are_nested_too_deeply_are_sent_as_text():
+    arguments = '{"a":' + "[" * 600 + "]" * 600 + "}"
+    made = draft()
+    assert json.loads(bytes(object_input(made, arguments, param="x"))) == {"_raw": arguments}
+
+
 def test_free_text_is_wrapped():
     assert bytes(text_input('say "hi"')) == b'{"input":"say \\"hi\\""}'
     assert bytes(text_input(None)) == b'{"input":""}'

@@ -1,8 +1,15 @@
 """Chat's parameters that have no effect: a warning for each that asks for something."""
 
+from collections.abc import Iterable
+
 from claude_proxy.translate.draft import Draft
 from claude_proxy.wire.chat_request import ChatRequest
 from claude_proxy.wire.decoding import NULL
+
+
+def warn_of_unknown(draft: Draft, paths: Iterable[str]) -> None:
+    for path in sorted(paths):
+        draft.warn(path, "no such parameter is known here")
 
 
 def warn_of_ignored(draft: Draft, request: ChatRequest) -> None:

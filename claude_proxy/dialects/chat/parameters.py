@@ -80,3 +80,14 @@ EXTENSIONS: tuple[Parameter, ...] = (
     Parameter("speed", "mapped", "Anthropic's own field, as it is", "no"),
     Parameter("anthropic", "mapped", "an object merged into the Messages request, last", "no"),
 )
+
+# Fields inside the parameters that are read and have no effect of their own. An unknown nested field is a warning.
+NESTED: dict[str, str] = {
+    "messages[].content[].image_url.detail": "Claude sees an image at one resolution",
+    "messages[].content[].prompt_cache_breakpoint.mode": "`explicit` is the only one",
+    "messages[].tool_calls[].type": "the call's own field, `function` or `custom`, says the same",
+    "response_format.json_schema.name": "the Messages API has no name for a schema",
+    "response_format.json_schema.strict": "every schema is enforced where that is possible",
+    "stream_options.include_obfuscation": "obfuscation is never added",
+    "web_search_options.user_location.type": "`approximate` is the only one",
+}

@@ -9,7 +9,8 @@ from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.media import document_block, image_block
 from claude_proxy.wire import chat_request as chat
 from claude_proxy.wire.anthropic import CacheControl, TextBlock
-from claude_proxy.wire.decoding import NULL, decode, repaired
+from claude_proxy.wire.decoding import NULL, check_nesting, decode, repaired
+from claude_proxy.wire.known_fields import prune
 
 ContentPart = chat.TextPart | chat.RefusalPart | chat.ImagePart | chat.FilePart | chat.AudioPart | chat.ImageBlockPart
 
@@ -79,12 +80,14 @@ class _Typed(msgspec.Struct):
 _read_typed = msgspec.json.Decoder(_Typed).decode
 _read_text = msgspec.json.Decoder(str).decode
 _read_values = msgspec.json.Decoder(list[Raw]).decode
-_read_parts = msgspec.json.Decoder(list[chat.ToolPart]).decode
+_Parts = list[chat.ToolPart]
+_read_parts = msgspec.json.Decoder(_Parts).decode
 _PART_TYPES = ("text", "image_url", "file")
 
 
 def result_content(draft: Draft, content: Raw, param: str) -> ResultContent:
     """A tool's result: text, parts, or any other JSON value, which is sent as JSON text."""
+    check_nesting(content, param)
     data = repaired(bytes(content))
     match data[:1]:
         case b"" | b"n":
@@ -93,7 +96,8 @@ def result_content(draft: Draft, content: Raw, param: str) -> ResultContent:
             text = _read_text(data)
             return text if text.strip() else None
         case b"[" if all(_is_part(value) for value in _read_values(data)):
-            parts = decode(_read_parts, data, param)
+            known, _ = prune(data, _Parts, param)  # a tool's parts may carry fields of its own; they are dropped
+            parts = decode(_read_parts, known, param)
             blocks = [part_block(draft, part, f"{param}[{index}]") for index, part in enumerate(parts)]
             return [block for block in blocks if block is not None] or None
         case _:

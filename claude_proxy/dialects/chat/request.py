@@ -7,7 +7,7 @@ The order of the steps is fixed here, and nowhere else: a step may need what ear
 """
 
 from claude_proxy.dialects.chat.context import ChatReplyContext, ChatTranslation
-from claude_proxy.dialects.chat.ignored import warn_of_ignored
+from claude_proxy.dialects.chat.ignored import warn_of_ignored, warn_of_unknown
 from claude_proxy.dialects.chat.messages import read_messages
 from claude_proxy.dialects.chat.parts import breakpoint_from
 from claude_proxy.dialects.chat.reasoning import reasoning_wish
@@ -42,13 +42,12 @@ def to_messages_request(
 ) -> ChatTranslation:
     """The Messages request to `model` that says what `chat` says.
 
-    `unknown` are top-level keys that `chat` has no field for. `memory` gives back the thinking of earlier tool
+    `unknown` are the paths of fields that `chat` does not have. `memory` gives back the thinking of earlier tool
     turns; `without_thinking` leaves all earlier thinking out, for the retry after upstream refused some.
     Raises InvalidRequest whose `param` is the path of the fault.
     """
     draft = Draft.begin(model, options)
-    for name in sorted(unknown):
-        draft.warn(name, "no such parameter is known here")
+    warn_of_unknown(draft, unknown)
     _read_max_tokens(draft, chat)
     read_messages(draft, chat.messages)
     read_tools(draft, chat)

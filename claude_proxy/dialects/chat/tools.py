@@ -1,8 +1,11 @@
 """Chat's tools and tool choice, and the older `functions`, read into the tool set builder."""
 
+from typing import TypeVar
+
 import msgspec
 from msgspec import Raw
 
+from claude_proxy.dialects.chat.ignored import warn_of_unknown
 from claude_proxy.dialects.chat.parts import breakpoint_from
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.draft import Draft
@@ -11,6 +14,9 @@ from claude_proxy.translate.web_search import web_search_tool
 from claude_proxy.wire import anthropic
 from claude_proxy.wire import chat_request as chat
 from claude_proxy.wire.decoding import NULL, decode, repaired
+from claude_proxy.wire.known_fields import prune
+
+T = TypeVar("T")
 
 
 class _Typed(msgspec.Struct):
@@ -26,10 +32,6 @@ class _Typed(msgspec.Struct):
 
 
 _read_typed = msgspec.json.Decoder(_Typed).decode
-_read_function = msgspec.json.Decoder(chat.FunctionTool).decode
-_read_flat_function = msgspec.json.Decoder(chat.FlatFunctionTool).decode
-_read_custom = msgspec.json.Decoder(chat.CustomTool).decode
-_read_flat_custom = msgspec.json.Decoder(chat.FlatCustomTool).decode
 _OWN_FIELDS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples")
 
 
@@ -37,7 +39,7 @@ def read_tools(draft: Draft, request: chat.ChatRequest) -> None:
     """Write `tools` and `tool_choice` of the draft. Raises InvalidRequest that names the tool."""
     tools = ToolSet(draft)
     for index, raw in enumerate(request.tools or ()):
-        _add_tool(tools, Raw(repaired(bytes(raw))), f"tools[{index}]")
+        _add_tool(draft, tools, Raw(repaired(bytes(raw))), f"tools[{index}]")
     for index, function in enumerate(request.functions or ()):
         _add_definition(tools, function, f"functions[{index}]")
     if (search := request.web_search_options) is not None:
@@ -47,23 +49,33 @@ def read_tools(draft: Draft, request: chat.ChatRequest) -> None:
     tools.finish(_tool_choice(request), parallel=parallel)
 
 
-def _add_tool(tools: ToolSet, raw: Raw, param: str) -> None:
+def _add_tool(draft: Draft, tools: ToolSet, raw: Raw, param: str) -> None:
     typed = decode(_read_typed, raw, param)
     if typed.type is not None and is_native(typed.type):
         tools.add_native(raw, typed.name or typed.mcp_server_name or typed.type, param=param)
     elif _is_flat_function(typed):
-        _add_function(tools, decode(_read_flat_function, raw, param), param)
+        _add_function(tools, _read(draft, chat.FlatFunctionTool, raw, param), param)
     elif typed.type == "function":
-        tool = decode(_read_function, raw, param)
+        tool = _read(draft, chat.FunctionTool, raw, param)
         sent = _add_definition(tools, tool.function, f"{param}.function", strict=tool.strict)
         _add_own_fields(sent, tool)
     elif typed.type == "custom" and typed.custom == NULL and typed.name is not None:
-        _add_custom(tools, decode(_read_flat_custom, raw, param), param)
+        _add_custom(tools, _read(draft, chat.FlatCustomTool, raw, param), param)
     elif typed.type == "custom":
-        nested = decode(_read_custom, raw, param)
+        nested = _read(draft, chat.CustomTool, raw, param)
         _add_custom(tools, nested.custom, f"{param}.custom").cache_control = breakpoint_from(nested.cache_control)
     else:
         raise _unsupported(typed.type, param)
+
+
+def _read(draft: Draft, type_: type[T], raw: Raw, param: str) -> T:
+    """The tool as a `type_`; its unknown fields become warnings."""
+    try:
+        return msgspec.json.decode(raw, type=type_)
+    except (msgspec.MsgspecError, RecursionError):
+        pruned, unknown = prune(bytes(raw), type_, param)
+    warn_of_unknown(draft, unknown)
+    return decode(lambda data: msgspec.json.decode(data, type=type_), pruned, param)
 
 
 def _is_flat_function(typed: _Typed) -> bool:

@@ -5,11 +5,12 @@ import pytest
 from openai.types.chat import completion_create_params
 from typing_extensions import get_type_hints
 
-from claude_proxy.dialects.chat.parameters import EXTENSIONS, PARAMETERS
+from claude_proxy.dialects.chat.parameters import EXTENSIONS, NESTED, PARAMETERS
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.options import Options
 from claude_proxy.wire.chat_request import ChatRequest
 from tests.dialects.chat.case import Case, sent, translated
+from tests.dialects.chat.sdk_fields import REQUESTS, nested_fields, without
 
 STRICT = Options(strict=True)
 
@@ -62,7 +63,7 @@ IGNORED: list[dict[str, Any]] = [
     {"max_tokens": 10_000_000},
     {"max_completion_tokens": 10_000_000},
     {"tool_choice": "required"},
-    {"nobody_knows_this": None},
+    {"nobody_knows_this": 1},
     {"model": "claude-opus-5-5", "reasoning_effort": "none"},
 ]
 
@@ -133,3 +134,73 @@ def test_fields_of_anthropics_own_bring_the_beta_they_need():
     translation = translated({**edits, "container": "c", "speed": "fast"})
     assert translation.betas == ("context-management-2025-06-27", "compact-2026-01-12", "mcp-client-2025-11-20")
     assert sent(edits).items() >= edits.items()
+
+
+def outcome(request: dict[str, Any]) -> Any:
+    """Everything that depends on a request: what is sent, how the reply is written, and the warnings."""
+    try:
+        translation = translated(request)
+    except InvalidRequest as refusal:
+        return refusal.param
+    return translation.body, translation.reply, translation.notes, translation.betas
+
+
+def opaque(path: str) -> bool:
+    """Whether the field is part of an object that has one fate as a whole."""
+    return path.startswith(OPAQUE)
+
+
+OPAQUE = ("audio.", "moderation.", "prediction.", "messages[].audio.", "messages[].content[].input_audio")
+
+
+@pytest.mark.parametrize("path", sorted(nested_fields()))
+def test_every_nested_field_of_the_newest_sdk_has_an_effect_or_a_reason(path: str):
+    changes = [outcome(less) != outcome(request) for request in REQUESTS for less in without(request, path)]
+    assert changes, "no request of REQUESTS has this field"
+    assert opaque(path) or any(changes) is (path not in NESTED)
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"extra_body": {"top_k": 5}}, "extra_body.top_k"),
+        ({"thinking": {"type": "enabled", "budgetTokens": 5}}, "thinking.budgetTokens"),
+        ({"thinking": {"type": "adaptive", "block_binding": {}}}, "thinking.block_binding"),
+        ({"messages": [{"role": "user", "content": "x", "id": 1}]}, "messages[0].id"),
+        ({"tools": [{"type": "function", "function": {"name": "f", "examples": []}}]}, "tools[0].function.examples"),
+        ({"tools": [{"type": "function", "name": "f", "examples": []}]}, "tools[0].examples"),
+        ({"web_search_options": {"max_results": 5}}, "web_search_options.max_results"),
+        ({"modalities": ["text", "image"]}, "modalities"),
+        ({"prompt_cache_retention": "bogus"}, "prompt_cache_retention"),
+        ({"function_call": {"name": "f"}}, "function_call"),
+    ],
+    ids=str,
+)
+def test_a_nested_field_without_effect_is_a_warning(fields: dict[str, Any], path: str):
+    assert translated(fields).warnings == (path,)
+    with pytest.raises(InvalidRequest) as refusal:
+        translated(fields, options=STRICT)
+    assert refusal.value.param == path
+
+
+def test_null_is_absence_for_unknown_fields_too():
+    for fields in ({"min_p": None}, {"extra_body": {"x": None}}, {"reasoning": {"x": None}}):
+        assert translated(fields, options=STRICT).warnings == ()
+
+
+def test_what_clients_send_back_of_a_reply_is_no_unknown_field():
+    call = {"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    reply = {
+        "role": "assistant",
+        "content": None,
+        "refusal": None,
+        "annotations": [],
+        "audio": None,
+        "function_call": None,
+        "tool_calls": [call],
+        "reasoning_content": "r",
+        "reasoning": "r",
+        "reasoning_details": [{"type": "reasoning.text", "text": "r", "id": "x", "format": "y", "index": 0}],
+    }
+    history = [{"role": "user", "content": "x"}, reply, {"role": "tool", "tool_call_id": "a", "content": "r"}]
+    assert translated({"messages": history}).warnings == ()

@@ -1,7 +1,9 @@
+import json
 from typing import Any
 
 import pytest
 
+from claude_proxy.errors import InvalidRequest
 from tests.dialects.chat.case import sent, translated
 from tests.dialects.chat.test_messages import calls, result, user
 
@@ -52,6 +54,22 @@ def test_a_result_may_be_anything(content: Any, expected: Any):
 def test_a_breakpoint_of_either_kind_is_kept_on_its_part(part: Any, fields: Any, expected: Any):
     body = sent({"messages": [user([{**part, **fields}])]})
     assert body["messages"][0]["content"][0].get("cache_control") == expected
+
+
+def test_a_result_that_is_nested_too_deeply_is_refused():
+    content: Any = []
+    for _ in range(600):
+        content = [content]
+    with pytest.raises(InvalidRequest) as refusal:
+        sent({"messages": [user(), calls("a"), result("a", content)]})
+    assert refusal.value.param == "messages[2].content"
+
+
+def test_fields_that_only_the_tools_client_understands_are_dropped_from_its_parts():
+    part = {**TEXT, "annotations": {"audience": ["user"]}, "_meta": {}}
+    translation = translated({"messages": [user(), calls("a"), result("a", [part, LINK])]})
+    assert json.loads(translation.body)["messages"][2]["content"][0]["content"] == [TEXT, IMAGE]
+    assert translation.warnings == ()
 
 
 def test_values_that_were_sent_as_json_are_noted():
