@@ -131,7 +131,7 @@ class HTTPReply:
 
     async def pipe_to(self, sink: Sink) -> None:
         while True:
-            while not sink.over and (data := self._take()):
+            while (self._parts or self._inflater is not None) and not sink.over and (data := self._take()):
                 if (wait := sink.feed(data)) is not None:
                     await wait()
             if sink.over:
@@ -139,7 +139,8 @@ class HTTPReply:
             if self._error is not None:
                 raise self._error
             if self.complete:
-                self._check_inflated()
+                if self._inflater is not None and not self._inflater.is_complete:
+                    raise UpstreamDisconnected("upstream sent a compressed body that is broken")
                 return
             self._sink = sink if self._inflater is None else None
             try:
@@ -191,10 +192,6 @@ class HTTPReply:
                 inflater.put(data)
             if part := inflater.next_part():
                 return part
-
-    def _check_inflated(self) -> None:
-        if self._inflater is not None and not self._inflater.is_complete:
-            raise UpstreamDisconnected("upstream sent a compressed body that is broken")
 
     def _take_buffered(self) -> bytes:
         """Everything that is buffered, as one part."""
