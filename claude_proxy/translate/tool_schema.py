@@ -82,6 +82,10 @@ def _union(base: JsonObject, branches: list[Json], definitions: Definitions) -> 
             known = defined.setdefault(name, [])
             if value not in known:
                 known.append(value)
+    for each in objects:
+        if _takes_others(each):  # in this alternative a property that only others define may hold anything
+            for name in defined.keys() - _properties(each).keys():
+                defined[name] = [*(value for value in defined[name] if value != {}), {}]
     merged: JsonObject = {**base, **alternatives, "type": "object"}
     merged["properties"] = {name: found[0] if len(found) == 1 else {"anyOf": found} for name, found in defined.items()}
     demands = [texts(each.get("required")) for each in objects]
@@ -135,9 +139,10 @@ def _without_alternatives(schema: JsonObject) -> tuple[JsonObject, str]:
 # -------------------------------------------------------------------------------------------------------- repairs
 
 # Whether `_repair` may find something: one scan of the bytes costs less than a walk through every schema.
+_TYPE = rb'\s*"(?:string|object|number|integer|array|boolean|null)"\s*'
 _MAYBE_OUTDATED = re.compile(
-    rb'"items"\s*:\s*\[|"exclusiveM(?:in|ax)imum"\s*:\s*[tf]|"(?:properties|\$defs|definitions)"\s*:\s*[\[n]'
-    rb'|"required"\s*:\s*[tfn]|"type"\s*:\s*(?!"(?:object|array|string|integer|number|boolean|null)"|\{)'
+    rb'"(?:type"\s*:(?!\s*\{|%b|\s*\[(?:%b,)*%b\])|items"\s*:\s*\[|exclusiveM(?:in|ax)imum"\s*:\s*[tf]'
+    rb'|(?:properties|\$defs|definitions)"\s*:\s*[\[n]|required"\s*:\s*[tfn])' % (_TYPE, _TYPE, _TYPE)
 )
 _SCHEMAS = (
     "additionalItems",

@@ -111,6 +111,11 @@ def test_alternatives_with_free_property_names_are_not_strict():
         strict_input_schema(merged)
 
 
+def test_a_property_that_another_alternative_takes_by_any_name_may_hold_anything():
+    found = sent({"anyOf": [opened(a={"type": "integer"}), {**opened(), "additionalProperties": TEXT}]})
+    assert found["properties"] == {"a": {"anyOf": [{"type": "integer"}, {}]}}
+
+
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(schema=SCHEMAS, values=VALUES.flatmap(lambda value: VALUES.map(lambda other: [value, {"a": value, "b": other}])))
 def test_input_that_is_valid_for_the_clients_schema_is_valid_for_the_one_sent(
