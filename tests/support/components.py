@@ -36,7 +36,10 @@ def _clients() -> str | None:
 
 
 def _checkout() -> str | None:
-    return None if Path(sys.prefix) == ROOT / ".venv" else "not run from the checkout's own .venv (scripts/test)"
+    home = Path(sys.prefix)  # .venv, or .venv-3.13 of `scripts/test --python`
+    if home.parent == ROOT and home.name.startswith(".venv"):
+        return None
+    return "not run from an environment of this checkout (scripts/test)"
 
 
 def _systemd_user() -> str | None:
