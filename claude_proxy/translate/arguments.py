@@ -26,7 +26,7 @@ def object_input(draft: Draft, arguments: str | None, *, param: str) -> Raw:
             return object_input(draft, inner, param=param)
     else:
         return Raw(data)
-    draft.warn(param, 'these arguments are no JSON object; they were sent as {"_raw": "…"}')
+    draft.warn(param, 'the arguments are not a JSON object; they were sent as {"_raw": "…"}')
     return Raw(msgspec.json.encode({"_raw": text}))
 
 

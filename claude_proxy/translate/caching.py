@@ -83,7 +83,7 @@ def _order_lifetimes(draft: Draft, marked: list[_Cacheable], *, short_seen: bool
             short_seen = True
         elif short_seen:
             item.cache_control = CacheControl()
-            draft.note("changed", param, "a breakpoint of an hour behind one of five minutes was sent as such")
+            draft.note("changed", param, "a one-hour breakpoint behind a five-minute one was sent with five minutes")
 
 
 def _fitting(draft: Draft, control: CacheControl, sent: list[CacheControl]) -> CacheControl | None:

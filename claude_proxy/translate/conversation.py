@@ -87,7 +87,7 @@ class Conversation:
         messages.clear()
 
     def _warn_of_move(self, param: str) -> None:
-        self._draft.warn(param, "a later system message was moved to the top: it cannot stand here")
+        self._draft.warn(param, "moved to the top: the model accepts no system message at this position")
 
     # ------------------------------------------------------------------------------------ calls and results
 
@@ -143,7 +143,9 @@ class Conversation:
         turns = self._calls.placed(self._turns) or [Turn("user", [self._last_system(param)])]
         if turns[0].role == "assistant":
             draft.note(
-                "changed", param, f"the conversation began with the assistant: a user's '{PLACEHOLDER}' was put first"
+                "changed",
+                param,
+                f"the conversation began with the assistant: a user message '{PLACEHOLDER}' was inserted first",
             )
             turns.insert(0, Turn("user", [TextBlock(PLACEHOLDER)]))
         for turn in turns:
@@ -158,12 +160,16 @@ class Conversation:
         behind, self._behind = self._behind, []
         for param, blocks in behind:
             self._append("user", blocks)
-            self._draft.note("changed", param, "a last system message behind the assistant's was sent as the user's")
+            self._draft.note(
+                "changed", param, "a last system message after an assistant message was sent as a user message"
+            )
 
     def _last_system(self, param: str) -> Block:
         if not self._system:
             raise InvalidRequest("No message has any content.", param=param, code="invalid_value")
-        self._draft.note("changed", param, "the last system message was sent as the user's: there is no other")
+        self._draft.note(
+            "changed", param, "the last system message was sent as a user message: there was no user message"
+        )
         return self._system.pop()
 
 

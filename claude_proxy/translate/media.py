@@ -10,9 +10,10 @@ import codecs
 import re
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from msgspec import Struct
+
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.wire import anthropic
-from claude_proxy.wire.chat_request import FileData
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?P<params>(?:;[^,]*)?),(?P<data>.*)", re.DOTALL | re.IGNORECASE)
@@ -35,7 +36,15 @@ def image_block(url: str, param: str) -> anthropic.ImageBlock:
     return anthropic.ImageBlock(anthropic.UrlSource(_link(url, param)))
 
 
-def document_block(file: FileData, param: str) -> anthropic.DocumentBlock | anthropic.ImageBlock:
+class FileInput(Struct, frozen=True):
+    """A file that a client sent: its data as a data URL or in base64, or the id of a file stored at Anthropic."""
+
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+def document_block(file: FileInput, param: str) -> anthropic.DocumentBlock | anthropic.ImageBlock:
     """The file of a `file` part: a PDF, a text, or an image that came as a file."""
     if file.file_data is None:
         if not file.file_id:

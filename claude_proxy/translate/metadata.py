@@ -44,4 +44,4 @@ def pass_through(draft: Draft, name: str, value: Raw) -> None:
         draft.add_beta(_BETAS[name])
     if _COMPACTION[0] in bytes(value):
         draft.add_beta(_COMPACTION[1])
-    draft.note("mapped", name, "a field of Anthropic's own, passed on as it is")
+    draft.note("mapped", name, "a field of Anthropic's own, sent unchanged")

@@ -26,7 +26,9 @@ def set_json_object(draft: Draft, *, param: str) -> None:
     """Ask for a JSON object of any form, which upstream cannot enforce."""
     draft.json_mode = True
     draft.add_system(JSON_SENTENCE)
-    draft.note("emulated", param, "JSON is asked for in a sentence, and unwrapped from any prose")
+    draft.note(
+        "emulated", param, "a sentence in the prompt asks for JSON; text around the JSON is removed from the reply"
+    )
 
 
 def set_json_schema(draft: Draft, schema: Raw, *, description: str | None = None, param: str) -> None:

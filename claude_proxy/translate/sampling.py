@@ -78,7 +78,7 @@ def set_stop(draft: Draft, texts: Iterable[str | None], *, param: str = "stop") 
     given = [text for text in texts if text]
     draft.stops = tuple(text for text in given if not text.strip())
     if draft.stops:
-        draft.note("emulated", param, "upstream refuses blank stop texts; they are looked for in the answer here")
+        draft.note("emulated", param, "upstream refuses blank stop texts; the reply is searched for them here")
     draft.body.stop_sequences = [text for text in given if text.strip()] or None
 
 

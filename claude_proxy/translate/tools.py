@@ -128,12 +128,12 @@ class ToolSet:
         text = description or ""
         if grammar is not None:
             self._draft.warn(
-                f"{param}.format", "Claude cannot be held to a grammar; it was put into the tool's description"
+                f"{param}.format", "Claude cannot enforce a grammar; it was added to the tool's description"
             )
             text += f"\n\nThe input must follow this {grammar.syntax} grammar:\n{grammar.definition}"
         self._draft.custom_tools.add(name)
         self._draft.note(
-            "emulated", param, "a custom tool is sent as a function with one text, and comes back as it was"
+            "emulated", param, "a custom tool is sent as a function with one text; the reply has a custom call"
         )
         tool = anthropic.Tool(self._sent_name(name, param), CUSTOM_INPUT, text.strip() or None)
         self._entries.append(_Entry(name, tool))
@@ -141,7 +141,7 @@ class ToolSet:
 
     def add_native(self, tool: Raw, name: str, *, param: str) -> None:
         """Add a tool of Anthropic's own byte for byte; it may run upstream, so the reply may hold its blocks."""
-        self._draft.note("mapped", param, "a tool of Anthropic's own, passed on as it is")
+        self._draft.note("mapped", param, "a tool of Anthropic's own, sent unchanged")
         self._draft.server_tools = True
         self._entries.append(_Entry(name, tool))
 
@@ -156,7 +156,9 @@ class ToolSet:
             raise InvalidRequest(f"Invalid '{param}.name': empty string.", param=f"{param}.name", code="invalid_value")
         sent = self._draft.tool_names[name] = tool_name(name)
         if sent != name:
-            self._draft.note("changed", f"{param}.name", f"'{name}' was sent as '{sent}', and comes back as it was")
+            self._draft.note(
+                "changed", f"{param}.name", f"'{name}' was sent as '{sent}'; the reply has the client's name"
+            )
         return sent
 
     # ---------------------------------------------------------------------------------------------- the end
@@ -193,7 +195,7 @@ class ToolSet:
         if _uses_tools(draft.body.messages):
             draft.body.tools = [_FORMER]
             draft.body.tool_choice = ToolChoice("none")
-            draft.note("changed", param, "the history uses tools and the request has none: a placeholder was sent")
+            draft.note("changed", param, "the history uses tools and the request has none: a placeholder tool was sent")
 
     def _unique(self, param: str) -> list[_Entry]:
         """Upstream refuses two tools of one name; the last one is kept, the one that the client added last."""
@@ -221,7 +223,7 @@ class ToolSet:
             if entry.strict_by_default:
                 continue
             self._draft.warn(
-                param, f"'{entry.client_name}' is beyond what can be strict in one request; it was sent without it"
+                param, f"'{entry.client_name}' was sent without `strict`: the strict tools of one request are limited"
             )
 
     # ------------------------------------------------------------------------------------------- the choice
@@ -260,7 +262,10 @@ class ToolSet:
             self._draft.add_system(f"Call the tool {self._name_of(choice)} now.")
         else:
             self._draft.add_system("Call one of the tools now.")
-        self._draft.warn(choice.param, f"{self._draft.model.id} cannot be forced to call a tool; it was asked to")
+        self._draft.warn(
+            choice.param,
+            f"{self._draft.model.id} cannot be forced to call a tool; the prompt asks for the call instead",
+        )
 
 
 def _uses_tools(messages: list[anthropic.Message]) -> bool:

@@ -1,4 +1,4 @@
-"""Decoding JSON that a client sent: lone surrogates are repaired, and an error names the place.
+"""Decoding JSON that a client sent: lone surrogates are repaired, and an error names the path of the fault.
 
 `null` equals absence everywhere, so a field that stays `msgspec.Raw` has NULL as its default.
 """
@@ -21,7 +21,7 @@ MAX_NESTING = 500  # levels of a value that stays undecoded; real schemas have a
 _LEVELS = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 _NOT_STRUCTURE = bytes(set(range(256)) - _LEVELS.keys() - {ord('"')})
 
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<place>.*)`)?$", re.DOTALL)
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<param>.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>.*?)`")
 # An escaped UTF-16 surrogate that is not part of a pair. JSON allows it, Unicode has no such character, upstream
 # refuses it ("no low surrogate in string"), and JavaScript clients produce it by cutting strings in two.
@@ -39,7 +39,7 @@ def repaired(body: bytes) -> bytes:
 
 
 def check_utf8(body: bytes) -> None:
-    # The decoder looks at what it decodes; a schema that stays Raw would fail where nobody expects it.
+    # The decoder checks only what it decodes; a schema that stays Raw would fail later, without a path.
     try:
         body.decode()
     except UnicodeDecodeError as exc:
@@ -47,11 +47,11 @@ def check_utf8(body: bytes) -> None:
 
 
 def decode(decoder: Callable[[bytes | Raw], T], data: bytes | Raw, at: str = "") -> T:
-    """What `decoder` makes of `data`, its complaints turned into InvalidRequest; `at` is the place of `data`."""
+    """The value of `data`. Raises InvalidRequest for what `decoder` raises; `at` is the path of `data`."""
     try:
         return decoder(data)
     except msgspec.ValidationError as exc:
-        raise _misfit(str(exc), at) from None
+        raise _invalid(str(exc), at) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         reason = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
         raise InvalidRequest(
@@ -68,7 +68,7 @@ def check_nesting(data: Raw, param: str) -> None:
     """
     text = bytes(data)
     if text.count(b"{") + text.count(b"[") <= MAX_NESTING:
-        return  # nearly always
+        return  # true for nearly all values, and cheap
     unescaped = text.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_STRUCTURE)
     brackets = b"".join(unescaped.split(b'"')[::2])  # every second part is outside of a string
     if max(itertools.accumulate(map(_LEVELS.__getitem__, brackets))) > MAX_NESTING:
@@ -79,11 +79,11 @@ def check_nesting(data: Raw, param: str) -> None:
         )
 
 
-def _misfit(complaint: str, at: str) -> InvalidRequest:
+def _invalid(complaint: str, at: str) -> InvalidRequest:
     found = _AT.match(complaint)
-    what, place = (found["what"], found["place"]) if found else (complaint, None)
-    place = (place or "$").removeprefix("$")
-    param = (at + place).removeprefix(".")
+    what, path = (found["what"], found["param"]) if found else (complaint, None)
+    path = (path or "$").removeprefix("$")
+    param = (at + path).removeprefix(".")
     if missing := _MISSING.match(what):
         param = f"{param}.{missing['name']}".removeprefix(".")
         return InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")

@@ -4,9 +4,8 @@ from urllib.parse import quote
 import pytest
 
 from claude_proxy.errors import InvalidRequest
-from claude_proxy.translate.media import document_block, image_block
+from claude_proxy.translate.media import FileInput, document_block, image_block
 from claude_proxy.wire.anthropic import Base64Source, FileSource, TextSource, UrlSource
-from claude_proxy.wire.chat_request import FileData
 
 HEADS = {
     "image/jpeg": b"\xff\xd8\xff\xe0" + bytes(20),
@@ -66,15 +65,15 @@ def test_what_is_no_image_is_refused_with_its_place(url: str):
 def test_a_pdf_is_known_by_its_bytes_or_its_type():
     pdf = b64(b"%PDF-1.7 ...")
     for data in (pdf, f"data:application/octet-stream;base64,{pdf}"):
-        block = document_block(FileData(file_data=data, filename="a.pdf"), "p")
+        block = document_block(FileInput(file_data=data, filename="a.pdf"), "p")
         assert (block.source, getattr(block, "title", None)) == (Base64Source("application/pdf", pdf), "a.pdf")
-    declared = document_block(FileData(file_data="data:application/pdf;base64,AAAA"), "p")
+    declared = document_block(FileInput(file_data="data:application/pdf;base64,AAAA"), "p")
     assert declared.source == Base64Source("application/pdf", "AAAA")
 
 
 def test_text_of_any_type_is_a_plain_document():
     for data in (b64("größe".encode()), f"data:text/csv,{quote('größe')}"):
-        assert document_block(FileData(file_data=data), "p").source == TextSource("text/plain", "größe")
+        assert document_block(FileInput(file_data=data), "p").source == TextSource("text/plain", "größe")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +96,7 @@ def test_text_of_any_type_is_a_plain_document():
     ],
 )  # fmt: skip
 def test_text_is_decoded_by_its_mark_its_charset_or_as_windows_1252(url: str, text: str):
-    assert document_block(FileData(file_data=url), "p").source == TextSource("text/plain", text)
+    assert document_block(FileInput(file_data=url), "p").source == TextSource("text/plain", text)
 
 
 @pytest.mark.parametrize(
@@ -118,32 +117,32 @@ def test_text_is_decoded_by_its_mark_its_charset_or_as_windows_1252(url: str, te
 )
 def test_the_true_fault_of_a_file_is_named(data: str, fault: str):
     with pytest.raises(InvalidRequest, match=fault) as refusal:
-        document_block(FileData(file_data=data), "f")
+        document_block(FileInput(file_data=data), "f")
     assert refusal.value.param == "f.file_data"
 
 
 def test_an_image_that_came_as_a_file_is_an_image():
     data = b64(HEADS["image/gif"])
-    assert document_block(FileData(file_data=data), "p").source == Base64Source("image/gif", data)
+    assert document_block(FileInput(file_data=data), "p").source == Base64Source("image/gif", data)
 
 
 def test_a_file_upstream_keeps_is_named():
-    assert document_block(FileData(file_id="file_011"), "p").source == FileSource("file_011")
+    assert document_block(FileInput(file_id="file_011"), "p").source == FileSource("file_011")
 
 
 @pytest.mark.parametrize(
     ("file", "param"),
     [
-        (FileData(), "f.file_data"),
-        (FileData(file_id=""), "f.file_data"),
-        (FileData(file_id="file-abc"), "f.file_id"),
-        (FileData(file_data=b64(b"\x00\xff\xfe")), "f.file_data"),
-        (FileData(file_data=b64(b" \n")), "f.file_data"),
-        (FileData(file_data="data:text/plain;base64,*"), "f.file_data"),
-        (FileData(file_data="***"), "f.file_data"),
+        (FileInput(), "f.file_data"),
+        (FileInput(file_id=""), "f.file_data"),
+        (FileInput(file_id="file-abc"), "f.file_id"),
+        (FileInput(file_data=b64(b"\x00\xff\xfe")), "f.file_data"),
+        (FileInput(file_data=b64(b" \n")), "f.file_data"),
+        (FileInput(file_data="data:text/plain;base64,*"), "f.file_data"),
+        (FileInput(file_data="***"), "f.file_data"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused_with_its_place(file: FileData, param: str):
+def test_a_file_that_cannot_be_read_is_refused_with_its_place(file: FileInput, param: str):
     with pytest.raises(InvalidRequest) as refusal:
         document_block(file, "f")
     assert refusal.value.param == param

@@ -6,7 +6,7 @@ from msgspec import Raw
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.content import PartBlock, ResultContent, cache_control, text_blocks
 from claude_proxy.translate.draft import Draft
-from claude_proxy.translate.media import document_block, image_block
+from claude_proxy.translate.media import FileInput, document_block, image_block
 from claude_proxy.wire import chat_request as chat
 from claude_proxy.wire.anthropic import CacheControl, TextBlock
 from claude_proxy.wire.decoding import NULL, check_nesting, decode, repaired
@@ -35,7 +35,8 @@ def part_block(draft: Draft, part: ContentPart, param: str) -> PartBlock | None:
             image.cache_control = breakpoint_of(part)
             return image
         case chat.FilePart():
-            document = document_block(part.file, f"{param}.file")
+            file = FileInput(part.file.file_data, part.file.file_id, part.file.filename)
+            document = document_block(file, f"{param}.file")
             document.cache_control = breakpoint_of(part)
             return document
         case chat.ImageBlockPart():

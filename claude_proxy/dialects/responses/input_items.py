@@ -11,7 +11,7 @@ from claude_proxy.translate.arguments import object_input, text_input
 from claude_proxy.translate.content import PartBlock, ResultContent, cache_control, text_blocks
 from claude_proxy.translate.conversation import Conversation
 from claude_proxy.translate.draft import Draft
-from claude_proxy.translate.media import document_block, image_block
+from claude_proxy.translate.media import FileInput, document_block, image_block
 from claude_proxy.wire import responses_request as wire
 from claude_proxy.wire.anthropic import (
     Block,
@@ -22,7 +22,6 @@ from claude_proxy.wire.anthropic import (
     TextBlock,
     UrlSource,
 )
-from claude_proxy.wire.chat_request import FileData
 from claude_proxy.wire.decoding import NULL, decode
 
 ROLES = ("user", "assistant", "system", "developer")
@@ -218,7 +217,7 @@ class InputReader:
         elif part.file_data is None and part.file_id is None:
             raise _missing(f"{param}.file_data")
         else:
-            document = document_block(FileData(part.file_data, part.file_id, part.filename), param)
+            document = document_block(FileInput(part.file_data, part.file_id, part.filename), param)
         document.cache_control = _breakpoint(part.prompt_cache_breakpoint)
         return document
 
