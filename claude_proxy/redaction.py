@@ -1,4 +1,4 @@
-"""Removes secrets from text: whatever looks like one of Anthropic's, and the exact credentials that were sent."""
+"""Removes secrets from text: what looks like one of Anthropic's, and the exact credentials that were sent."""
 
 import json
 import re

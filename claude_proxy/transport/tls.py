@@ -10,7 +10,7 @@ from claude_proxy.errors import ConfigError
 def tls_context(cafile: str | None = None) -> ssl.SSLContext:
     """A context that verifies certificates and host names; `cafile` replaces the system's certificate authorities.
 
-    Not `ssl.create_default_context`: that writes the session keys to the file that SSLKEYLOGFILE names, and whoever
+    Not `ssl.create_default_context`: it writes the session keys to the file SSLKEYLOGFILE, and a program that
     reads it can decrypt the credential. Apart from that the context is the same. Raises OSError for `cafile`.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies the certificate and the host name

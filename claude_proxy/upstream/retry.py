@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 MAX_DELAY = 8.0  # seconds; if upstream asks for more, the client gets the reply and its `retry-after` at once
 FIRST_DELAY = 0.5
-MAX_RETRIES = 4  # whatever the setting says: with the longest delays a client waits some 40 s, and it retries by itself
+MAX_RETRIES = 4  # a limit on the setting: with the longest delays a client waits some 40 s, and it retries by itself
 
 # Overload and rate limits pass. Other errors would repeat, or the request was already charged for.
 _RETRYABLE = (429, 503, 529)

@@ -74,11 +74,11 @@ async def test_a_name_that_is_not_valid_is_told() -> None:
         await dialled("https://a..b", {})
 
 
-async def test_a_name_that_nobody_has_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(*_: Any, **__: Any) -> Any:
+async def test_a_name_that_does_not_exist_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_found(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(-2, "Name or service not known")
 
-    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    monkeypatch.setattr(socket, "getaddrinfo", not_found)
     with pytest.raises(UpstreamUnreachable, match="could not be resolved"):
         await dialled("https://upstream.test", {})
 
@@ -165,7 +165,7 @@ async def _answer(_: web.Request) -> web.Response:
     return web.Response(status=418)
 
 
-async def test_a_certificate_that_nobody_vouches_for_ends_the_attempt(authority: Path) -> None:
+async def test_an_untrusted_certificate_ends_the_attempt(authority: Path) -> None:
     async with tls_server(authority) as url:
         with pytest.raises(UpstreamUnreachable, match="certificate could not be verified"):
             await dialled(url, {})

@@ -144,7 +144,7 @@ async def test_bytes_that_come_before_the_reply_is_released_end_the_connection()
         assert pool_side.idle == 0
 
 
-async def test_bytes_that_come_when_nobody_asked_end_the_connection() -> None:
+async def test_bytes_without_a_request_end_the_connection() -> None:
     async def play(peer: raw.Connection) -> None:
         await peer.send(answer(b"unasked"))
         await peer.gone()

@@ -51,7 +51,7 @@ async def test_what_is_read_at_once_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-async def test_a_coding_that_nobody_asked_for_is_undone(coding: str, body: bytes, size: int) -> None:
+async def test_a_coding_that_was_not_requested_is_undone(coding: str, body: bytes, size: int) -> None:
     reply = begin(content_encoding=coding)
     for pos in range(0, len(body), size):
         reply.receive(body[pos : pos + size])
@@ -81,7 +81,7 @@ async def test_a_compressed_body_reaches_a_sink_in_bounded_parts_whenever_it_com
 
 
 @pytest.mark.parametrize("coding", ["gzip, gzip", "compress", "x-unknown"])
-async def test_a_coding_that_nobody_can_undo_is_an_error(coding: str) -> None:
+async def test_an_unsupported_coding_is_an_error(coding: str) -> None:
     with pytest.raises(UpstreamDisconnected, match="coding"):
         await begin(content_encoding=coding).wait_for_head()
 
@@ -116,7 +116,7 @@ async def test_closing_twice_releases_the_connection_once() -> None:
     assert connection.released == 1
 
 
-async def test_silence_counts_only_while_somebody_listens() -> None:
+async def test_silence_counts_only_while_the_reply_is_read() -> None:
     reply = begin()
     reply._last_activity -= 100
     reply._check_silence()

@@ -123,7 +123,7 @@ class BackendContract:
             await reply.pipe_to(sink)
         assert b"".join(sink.parts) == b"onetwothree"
 
-    async def test_upstream_is_held_back_while_nobody_takes_anything(self) -> None:
+    async def test_upstream_is_held_back_while_nothing_is_read(self) -> None:
         sent = 0
 
         async def play(peer: Connection) -> None:
@@ -244,7 +244,7 @@ class BackendContract:
             with pytest.raises(UpstreamTimeout, match="nothing for too long"):
                 await asyncio.wait_for(reply.read(), 5)
 
-    async def test_nobody_there_is_unreachable(self) -> None:
+    async def test_a_closed_port_is_unreachable(self) -> None:
         async def play(_: Connection) -> None:
             pass
 

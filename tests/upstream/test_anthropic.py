@@ -46,7 +46,7 @@ async def backend(
 
 
 @asynccontextmanager
-async def asked(sender: Backend, request: NativeRequest | None = None) -> AsyncIterator[Reply]:
+async def reply_of(sender: Backend, request: NativeRequest | None = None) -> AsyncIterator[Reply]:
     with await (sender.native(request) if request else sender.messages(BODY)) as reply:
         yield reply
 
@@ -79,7 +79,7 @@ class Renewing(Source):
 
 async def test_a_native_request_is_sent_with_its_method_path_query_and_body() -> None:
     request = NativeRequest("POST", "/v1/messages?beta=true", BODY, {"anthropic-beta": "x"})
-    async with backend(ok) as (sender, upstream), asked(sender, request) as reply:
+    async with backend(ok) as (sender, upstream), reply_of(sender, request) as reply:
         await reply.read()
     head, _, body = upstream.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /v1/messages?beta=true HTTP/1.1\r\n")
@@ -93,7 +93,7 @@ async def test_the_reply_to_a_head_request_does_not_wait_for_a_body() -> None:
         await peer.gone()
 
     head = NativeRequest("HEAD", "/v1/models")
-    async with backend(play) as (sender, upstream), asyncio.timeout(5), asked(sender, head) as reply:
+    async with backend(play) as (sender, upstream), asyncio.timeout(5), reply_of(sender, head) as reply:
         assert await reply.read() == b""
     assert upstream.requests[0].startswith(b"HEAD /v1/models HTTP/1.1\r\n")
 
@@ -115,7 +115,7 @@ async def test_the_identity_names_the_login_and_not_the_secret() -> None:
 
 
 async def test_the_request_names_this_program_and_carries_the_credential() -> None:
-    async with backend(ok) as (upstream_side, upstream), asked(upstream_side) as reply:
+    async with backend(ok) as (upstream_side, upstream), reply_of(upstream_side) as reply:
         await reply.read()
     lines = upstream.requests[0].decode().lower().split("\r\n")
     assert f"user-agent: claude-proxy/{__version__}" in lines
@@ -124,7 +124,7 @@ async def test_the_request_names_this_program_and_carries_the_credential() -> No
 
 
 async def test_a_request_without_a_body_declares_no_content_type() -> None:
-    async with backend(ok) as (sender, upstream), asked(sender, NativeRequest("GET", "/v1/models")) as reply:
+    async with backend(ok) as (sender, upstream), reply_of(sender, NativeRequest("GET", "/v1/models")) as reply:
         await reply.read()
     assert b"content-type" not in upstream.requests[0].lower()
 
@@ -159,7 +159,7 @@ def test_beta_names_of_both_sides_are_kept_once() -> None:
 async def test_beta_names_do_not_leak_into_the_next_request() -> None:
     async with backend(ok) as (sender, upstream):
         for headers in ({"anthropic-beta": "one-2026"}, {}):
-            async with asked(sender, NativeRequest("GET", "/v1/models", headers=headers)) as reply:
+            async with reply_of(sender, NativeRequest("GET", "/v1/models", headers=headers)) as reply:
                 await reply.read()
     assert b"one-2026" in upstream.requests[0]
     assert b"one-2026" not in upstream.requests[1]
@@ -168,7 +168,7 @@ async def test_beta_names_do_not_leak_into_the_next_request() -> None:
 async def test_a_pooled_connection_is_used_again() -> None:
     async with backend(ok) as (sender, upstream):
         for _ in range(3):
-            async with asked(sender) as reply:
+            async with reply_of(sender) as reply:
                 await reply.read()
     assert upstream.connections == 1
 
@@ -184,7 +184,7 @@ async def test_a_connection_found_dead_is_replaced_unseen() -> None:
 
     async with backend(play) as (sender, upstream):
         for expected in (b"first", b"second"):
-            async with asked(sender) as reply:
+            async with reply_of(sender) as reply:
                 assert await reply.read() == expected
     assert upstream.connections == 2
 
@@ -204,7 +204,7 @@ async def test_nothing_is_sent_again_once_the_reply_has_begun() -> None:
         await peer.request()
         await peer.send(SSE_HEAD + chunk(b"one"))
 
-    async with backend(play) as (sender, upstream), asked(sender) as reply:
+    async with backend(play) as (sender, upstream), reply_of(sender) as reply:
         with pytest.raises(UpstreamDisconnected):
             await reply.read()
     assert upstream.connections == 1
@@ -222,8 +222,8 @@ async def test_a_reply_that_runs_while_the_pool_is_given_up_goes_on() -> None:
         if peer.number == 3:
             await peer.send(answer(b"other"))
 
-    async with backend(play) as (sender, upstream), asked(sender) as running:
-        async with asked(sender) as reply:
+    async with backend(play) as (sender, upstream), reply_of(sender) as running:
+        async with reply_of(sender) as reply:
             assert await reply.read() == b"other"
         given_up.set()
         assert await running.read() == b"whole"
@@ -240,7 +240,7 @@ async def test_a_renewed_login_is_tried_once_after_a_401() -> None:
             await peer.send(answer(b"{}", "200 OK" if b"new-token" in request else "401 Unauthorized"))
 
     chain = CredentialChain([source], load({}, {}))
-    async with backend(play, chain=chain) as (sender, upstream), asked(sender) as reply:
+    async with backend(play, chain=chain) as (sender, upstream), reply_of(sender) as reply:
         assert reply.status == 200
     assert len(upstream.requests) == 2
 
@@ -251,7 +251,7 @@ async def test_a_401_without_another_credential_is_the_reply() -> None:
             await peer.request()
             await peer.send(answer(b"no", "401 Unauthorized"))
 
-    async with backend(play) as (sender, upstream), asked(sender) as reply:
+    async with backend(play) as (sender, upstream), reply_of(sender) as reply:
         assert (reply.status, await reply.read()) == (401, b"no")
     assert len(upstream.requests) == 1
 
@@ -293,7 +293,7 @@ async def test_a_busy_upstream_is_asked_again(status: str) -> None:
             await peer.request()
             await peer.send(answer(b"{}", status if len(peer.requests) <= 2 else "200 OK"))
 
-    async with backend(play, retries=2) as (sender, upstream), asked(sender) as reply:
+    async with backend(play, retries=2) as (sender, upstream), reply_of(sender) as reply:
         assert reply.status == 200
     assert len(upstream.requests) == 3
 
@@ -315,7 +315,7 @@ async def test_the_last_refusal_is_the_reply() -> None:
             await peer.request()
             await peer.send(answer(b"busy", "529 Overloaded"))
 
-    async with backend(play, retries=1) as (sender, upstream), asked(sender) as reply:
+    async with backend(play, retries=1) as (sender, upstream), reply_of(sender) as reply:
         assert (reply.status, await reply.read()) == (529, b"busy")
     assert len(upstream.requests) == 2
 
@@ -328,7 +328,7 @@ async def test_a_client_that_tries_again_by_itself_uses_up_our_retries() -> None
 
     tried = NativeRequest("POST", "/v1/messages", b"{}", {"x-stainless-retry-count": "1"})
     async with backend(play, retries=1) as (sender, upstream):
-        async with asked(sender, tried) as reply:
+        async with reply_of(sender, tried) as reply:
             assert reply.status == 529
         with await sender.messages(BODY, client_retries=1) as reply:
             assert reply.status == 529
@@ -389,7 +389,7 @@ async def test_what_would_begin_another_header_is_not_sent(value: str) -> None:
 
 
 async def test_a_fragment_is_no_part_of_what_is_asked_for() -> None:
-    async with backend(ok) as (sender, upstream), asked(sender, NativeRequest("GET", "/v1/models?a=b#c")):
+    async with backend(ok) as (sender, upstream), reply_of(sender, NativeRequest("GET", "/v1/models?a=b#c")):
         pass
     assert upstream.requests[0].startswith(b"GET /v1/models?a=b HTTP/1.1\r\n")
 
@@ -398,7 +398,7 @@ async def test_a_path_in_the_base_url_comes_before_ours() -> None:
     async with raw_server(ok) as upstream:
         config = load({"base_url": f"{upstream.url}/gateway/", "retries": 0}, {})
         made = AnthropicBackend(config, one_key(config), {})
-        async with asked(made) as reply:
+        async with reply_of(made) as reply:
             await reply.read()
         await made.close()
     assert upstream.requests[0].startswith(b"POST /gateway/v1/messages HTTP/1.1\r\nhost: 127.0.0.1:")
@@ -437,19 +437,19 @@ async def test_a_stored_login_is_not_sent_to_another_users_server(
     async with backend(ok, chain=chain, same_user=same_user) as (sender, upstream):
         expected = contextlib.nullcontext() if sent else pytest.raises(CredentialUnusable, match="another user")
         with expected:
-            async with asked(sender) as reply:
+            async with reply_of(sender) as reply:
                 await reply.read()
     assert len(upstream.requests) == int(sent)
 
 
 async def test_another_users_server_gets_what_the_environment_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("claude_proxy.transport.http1.is_foreign_server", lambda _: True)
-    async with backend(ok) as (sender, _), asked(sender) as reply:
+    async with backend(ok) as (sender, _), reply_of(sender) as reply:
         assert reply.status == 200
 
 
 async def test_a_stored_login_is_sent_to_a_server_of_our_own() -> None:
     chain = CredentialChain([Login("a-login-of-the-user")], load({}, {}))
-    async with backend(ok, chain=chain) as (sender, upstream), asked(sender) as reply:
+    async with backend(ok, chain=chain) as (sender, upstream), reply_of(sender) as reply:
         await reply.read()
     assert b"a-login-of-the-user" in upstream.requests[0]

@@ -38,7 +38,7 @@ def test_the_contract_holds(name: str) -> None:
 
 
 def test_tls_is_verified(authority: Path) -> None:
-    run(test_dial.test_a_certificate_that_nobody_vouches_for_ends_the_attempt(authority))
+    run(test_dial.test_an_untrusted_certificate_ends_the_attempt(authority))
     run(test_dial.test_ssl_cert_file_names_the_authorities_to_trust(authority))
 
 
