@@ -1,4 +1,4 @@
-"""The key that every request must carry, when a file for it is configured."""
+"""The key that every request must have if `api_key_file` is set."""
 
 import logging
 import os
@@ -10,12 +10,12 @@ from claude_proxy.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-SHORTEST = 16  # characters; one made here has 43 and 256 bits
+MIN_LENGTH = 16  # characters; a key created here has 43, with 256 bits
 _OTHERS = 0o077
 
 
 def read_key(file: str) -> bytes | None:
-    """The key in `file`, which is made with a new one when it is not there; None when no file is configured.
+    """The key in `file`, which is created with a new key if it does not exist; None when no file is configured.
 
     Raises ConfigError when the file cannot be read, when others can read it, or when the key is too short.
     """
@@ -26,17 +26,17 @@ def read_key(file: str) -> bytes | None:
         try:
             key = _read(path)
         except FileNotFoundError:
-            key = _made(path)
+            key = _create(path)
     except OSError as exc:
         raise ConfigError(f"api_key_file {path} cannot be used: {exc.strerror}") from exc
-    if len(key) < SHORTEST:
-        hint = "remove the file to have a new one made"
-        raise ConfigError(f"the key in {path} is shorter than {SHORTEST} characters", hint=hint)
+    if len(key) < MIN_LENGTH:
+        hint = "remove the file, and a new key will be created"
+        raise ConfigError(f"the key in {path} is shorter than {MIN_LENGTH} characters", hint=hint)
     return key
 
 
 def _read(path: Path) -> bytes:
-    # Without waiting: where others can write, a FIFO might stand in its place.
+    # O_NONBLOCK: in a directory that others can write to, the file might be a FIFO, and opening it would wait.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
         about = os.fstat(opened.fileno())
         if not stat.S_ISREG(about.st_mode):
@@ -46,7 +46,7 @@ def _read(path: Path) -> bytes:
         return opened.read(4096).strip()
 
 
-def _made(path: Path) -> bytes:
+def _create(path: Path) -> bytes:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = secrets.token_urlsafe(32).encode()
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as made:

@@ -39,7 +39,7 @@ async def list_models(request: web.Request) -> web.StreamResponse:
 
 
 async def retrieve_model(request: web.Request) -> web.StreamResponse:
-    """One model by its id, an alias, or a name with a prefix; upstream is asked about what the list lacks."""
+    """One model by its id, an alias, or a name with a prefix. For a model that the list lacks, upstream is asked."""
     name = request.match_info["id"].rstrip("/")
     if request[EXCHANGE].dialect.api == "anthropic":
         return await forward(request, _path(name))
@@ -52,7 +52,7 @@ async def retrieve_model(request: web.Request) -> web.StreamResponse:
     for info in models:
         if info.id == target.id:
             return _json(_named(name, info))
-    return await _asked(request, name, target.id)
+    return await _from_upstream(request, name, target.id)
 
 
 def _alias_target(alias: str, config: Config, models: Iterable[ModelInfo]) -> str | None:
@@ -62,7 +62,7 @@ def _alias_target(alias: str, config: Config, models: Iterable[ModelInfo]) -> st
         return None
 
 
-async def _asked(request: web.Request, name: str, wanted: str) -> web.Response:
+async def _from_upstream(request: web.Request, name: str, wanted: str) -> web.Response:
     with await request.app[STATE].backend.native(NativeRequest("GET", _path(wanted))) as upstream:
         body = await upstream.read()
         if upstream.status != 200:
@@ -71,12 +71,12 @@ async def _asked(request: web.Request, name: str, wanted: str) -> web.Response:
     try:
         info = msgspec.json.decode(body, type=ModelInfo)
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
-        raise UpstreamDisconnected("upstream's answer about this model is not what it should be") from exc
+        raise UpstreamDisconnected("upstream's reply about this model cannot be decoded") from exc
     return _json(_named(name, info), headers)
 
 
 def _path(id_: str) -> str:
-    """Upstream's path of a model. What cannot be a model's id is not asked for: it might lead somewhere else."""
+    """Upstream's path of a model. Raises NotFound for what cannot be a model's id: it might be another path."""
     if not _ID.fullmatch(id_):
         raise NotFound("The model does not exist", param="model", code="model_not_found")
     return f"/v1/models/{quote(id_)}"

@@ -1,4 +1,4 @@
-"""Settings read again while the server runs: what each request looks up comes into force, the rest at a restart."""
+"""Reads the settings again while the server runs. Those marked `at_once` take effect, the others after a restart."""
 
 import dataclasses
 import logging
@@ -20,9 +20,9 @@ _NAMES = frozenset(item.name for item in SETTINGS)
 
 
 class Reload:
-    """Reads the settings of a running server again whenever it is called; what cannot be used changes nothing.
+    """Reads the settings of a running server again whenever it is called. Invalid settings change nothing.
 
-    `started` are the settings as they were read at first, and `read` reads them anew or raises ProxyError or OSError.
+    `started` are the settings as they were first read; `read` reads them again, or raises ProxyError or OSError.
     """
 
     def __init__(self, app: web.Application, started: Config, read: Callable[[], Config]) -> None:
@@ -35,7 +35,7 @@ class Reload:
             fresh = self._read()
         except (ProxyError, OSError) as exc:
             reason = exc.text if isinstance(exc, ProxyError) else str(exc)
-            log.error("the settings stay as they are: %s", reason)  # noqa: TRY400 - foreseen: no traceback
+            log.error("the settings stay as they are: %s", reason)  # noqa: TRY400 - expected: no traceback
             return
         changed = _changes(self._app[STATE].config, fresh, AT_ONCE)
         put_in_force(self._app, changed)
@@ -45,7 +45,7 @@ class Reload:
 
 
 def put_in_force(app: web.Application, values: Mapping[str, Any]) -> None:
-    """Let the next request find these settings; requests that run keep what they have looked up."""
+    """Make the next request use these settings; running requests keep those that they have read."""
     state = app[STATE]
     state.config = dataclasses.replace(state.config, **values)
     state.catalog.ttl = state.config.models_ttl

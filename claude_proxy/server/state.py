@@ -38,7 +38,7 @@ class State:
     observers: tuple[Observer, ...] = ()
     thinking: ThinkingMemory = field(default_factory=ThinkingMemory)
     outbox: WriteCoalescer = field(default_factory=WriteCoalescer)
-    warned: set[tuple[str, str]] = field(default_factory=set)  # clients and parameters, bounded
+    warned: set[tuple[str, str]] = field(default_factory=set)  # pairs of client and parameter, at most MAX_WARNED
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
@@ -55,7 +55,7 @@ class State:
             observer(exchange)
 
     def first_time(self, key: tuple[str, str]) -> bool:
-        """Whether `key`, a client and a parameter, was never warned about; from now on it was."""
+        """Whether `key`, a client and a parameter, is new; it is remembered. Beyond MAX_WARNED none counts as new."""
         if key in self.warned or len(self.warned) >= MAX_WARNED:
             return False
         self.warned.add(key)

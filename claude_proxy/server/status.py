@@ -14,12 +14,12 @@ from claude_proxy.server.state import STATE, State
 
 
 async def root(_: web.Request) -> web.Response:
-    """What the Claude CLI asks before anything else: is somebody there?"""
+    """The name and version. The Claude CLI sends HEAD here first, to see whether the server answers."""
     return _json({"name": "claude-proxy", "version": __version__})
 
 
 async def health(request: web.Request) -> web.Response:
-    """200 while it can serve, 503 once it was told to stop. `instance` proves which process answers."""
+    """200 while it can serve, 503 once it is stopping. `instance` identifies the process that answers."""
     state = request.app[STATE]
     body = {"status": "stopping" if state.stopping else "ok", "version": __version__, "instance": state.nonce}
     return _json(body, status=503 if state.stopping else 200)

@@ -1,4 +1,4 @@
-"""What OpenAI offers and Anthropic does not: refused with the reason, never with a 5xx that a client would retry."""
+"""OpenAI's endpoints without a counterpart: a 404 with the reason, never a 5xx, which a client would retry."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,7 +6,7 @@ from aiohttp import web
 
 from claude_proxy.errors import NotFound
 
-# path below the API's root -> why it is not here, and what to do instead
+# path below the API's root -> why it does not exist here, and what to do instead
 UNSUPPORTED: dict[str, tuple[str, str]] = {
     "embeddings": ("Anthropic offers no embeddings", "point the tool's embeddings at another provider"),
     "audio": ("Anthropic offers no audio", "point the tool's speech features at another provider"),
