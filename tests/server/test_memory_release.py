@@ -52,6 +52,10 @@ def body(**fields: object) -> bytes:
     return json.dumps({"model": "claude-sonnet-5", "max_tokens": 5, "messages": [message], **fields}).encode()
 
 
+def response_body(*, stream: bool) -> bytes:
+    return json.dumps({"model": "claude-sonnet-5", "input": "x" * 100_000, "stream": stream}).encode()
+
+
 async def refuses(peer: Connection) -> None:
     while True:
         await peer.request()
@@ -78,14 +82,16 @@ Play = Callable[[Connection], Awaitable[None]]
 
 
 @pytest.mark.usefixtures("_no_collector")
-@pytest.mark.parametrize("path", ["/openai/v1/chat/completions", "/v1/messages"])
+@pytest.mark.parametrize("path", ["/openai/v1/chat/completions", "/openai/v1/responses", "/v1/messages"])
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("play", [refuses, breaks, whole])
 async def test_an_answered_request_leaves_nothing_behind(serve: Serve, play: Play, stream: bool, path: str) -> None:
     async with serve(play) as served:
         for _ in range(COUNT):
-            async with served.client.post(path, data=body(stream=stream)) as reply:
+            data = response_body(stream=stream) if path.endswith("responses") else body(stream=stream)
+            async with served.client.post(path, data=data) as reply:
                 await reply.read()
+                assert (reply.status == 400) is (play is refuses)
         await _until_closed(served)
         assert max(held().values(), default=0) <= 1  # of the last one, which its connection still knows
 
