@@ -1,6 +1,7 @@
 """Files and directories that no other user can read or change."""
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -13,15 +14,15 @@ def make_directory(directory: Path) -> None:
 
     `Path.mkdir(parents=True)` applies its mode to the last directory only.
     """
-    missing = []
-    while not directory.exists():
-        missing.append(directory)
-        directory = directory.parent
+    missing, existing = [], directory
+    while not existing.exists():
+        missing.append(existing)
+        existing = existing.parent
     for each in reversed(missing):
         with contextlib.suppress(FileExistsError):  # another process made it just now
             each.mkdir(mode=0o700)
-    if missing and not missing[0].is_dir():  # a dangling link, or a file that appeared just now
-        raise NotADirectoryError(20, os.strerror(20), str(missing[0]))
+    if not directory.is_dir():  # a file, or a dangling link
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(directory))
 
 
 def write(file: Path, text: str, mode: int = 0o600) -> None:

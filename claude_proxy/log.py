@@ -1,22 +1,24 @@
-"""Logging: where lines go, how they look, and the net that keeps secrets out of them."""
+"""Logging: where lines go, their format, and what keeps secrets and forged lines out of them."""
 
 import json
 import logging
 import logging.handlers
 import os
-import re
 import sys
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal
 
+from claude_proxy.files import make_directory
 from claude_proxy.redaction import redactor
 
 LogFormat = Literal["text", "json", "journal"]
 
-# C0 (tab excepted), DEL and C1: what a terminal could act on, or a forged line could start with.
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
-
+# Characters of an argument and of a whole message. Clients choose much of what is logged; five lines of some
+# megabytes would rotate the whole history away.
+MAX_ARGUMENT = 4000
+MAX_MESSAGE = 8000
+MAX_TRACEBACK_LINES = 300
 MAX_LOG_BYTES = 10 * 1024 * 1024
 KEPT_LOGS = 3
 
@@ -27,14 +29,47 @@ def redacted(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` with control characters escaped, so that foreign input cannot forge a line of ours."""
+    """`text` with unprintable characters escaped, tabs excepted, so that foreign input cannot forge a line of ours.
+
+    Unprintable are control characters, which a terminal acts on, and format characters such as U+202E, which change
+    the order in which a line is shown.
+    """
     if text.isprintable():
         return text
-    return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+    return "".join(sign if sign.isprintable() or sign == "\t" else _escape(sign) for sign in text)
+
+
+def excerpt(text: str, limit: int = MAX_ARGUMENT) -> str:
+    """`text`, or its beginning and its length when it is longer than `limit` characters.
+
+    Secrets are removed first, because half of one could not be recognised.
+    """
+    if len(text) <= limit:
+        return text
+    end = f"… ({len(text)} characters)"
+    return redacted(text)[: max(0, limit - len(end))] + end
+
+
+def _escape(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The record's message, with each text in it cut, so that a long one hides neither the others nor the log."""
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    if any(isinstance(each, str) and len(each) > MAX_ARGUMENT for each in arguments):
+        record.args = tuple(excerpt(each) if isinstance(each, str) else each for each in arguments)
+    return excerpt(record.getMessage(), MAX_MESSAGE)
+
+
+def _traceback(formatted: str) -> list[str]:
+    """A traceback as lines that cannot be taken for log lines: the text of an exception may be a client's."""
+    lines = formatted.splitlines()[-MAX_TRACEBACK_LINES:]
+    return [f"  {one_line(excerpt(line))}" for line in lines]
 
 
 class _Formatter(logging.Formatter):
-    """Times to the second, with the zone; each second is written out once, which a line per request notices."""
+    """Times to the second, with the zone. The text of the current second is cached, because each request is logged."""
 
     def __init__(self) -> None:
         super().__init__(datefmt="%Y-%m-%dT%H:%M:%S%z")
@@ -49,22 +84,22 @@ class _Formatter(logging.Formatter):
 
 class _TextFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {one_line(record.getMessage())}"
+        line = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {one_line(_message(record))}"
         if record.exc_info:
-            line = f"{line}\n{self.formatException(record.exc_info)}"
+            line = "\n".join([line, *_traceback(self.formatException(record.exc_info))])
         return redacted(line)
 
 
 class _JournalFormatter(logging.Formatter):
-    """For systemd's journal, which has the time of its own and reads the level from the line (sd-daemon(3))."""
+    """For systemd's journal, which adds the time itself and reads the level from the line (sd-daemon(3))."""
 
     _LEVELS = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 
     def format(self, record: logging.LogRecord) -> str:
         level = next((number for floor, number in self._LEVELS if record.levelno >= floor), 7)
-        lines = [f"{record.name}: {one_line(record.getMessage())}"]
+        lines = [f"{record.name}: {one_line(_message(record))}"]
         if record.exc_info:
-            lines += self.formatException(record.exc_info).splitlines()
+            lines += _traceback(self.formatException(record.exc_info))
         return "\n".join(f"<{level}>{redacted(line)}" for line in lines)
 
 
@@ -74,18 +109,25 @@ class _JsonFormatter(_Formatter):
             "time": self.formatTime(record),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         fields = record.__dict__.get("fields")
         if isinstance(fields, dict):
-            line.update(fields)
+            line.update({name: excerpt(each) if isinstance(each, str) else each for name, each in fields.items()})
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return redacted(json.dumps(line, ensure_ascii=False, default=str))
+            line["traceback"] = "\n".join(_traceback(self.formatException(record.exc_info)))
+        return redacted(_printable_json(json.dumps(line, ensure_ascii=False, default=str)))
+
+
+def _printable_json(document: str) -> str:
+    """`document` with the unprintable characters that JSON itself allows in strings escaped."""
+    if document.isprintable():
+        return document
+    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in document)
 
 
 class _RotatingFile(logging.handlers.RotatingFileHandler):
-    """A log file that is 0600 from its first byte, and that never stops the daemon when the disk is full."""
+    """A log file with mode 0600 from the start, whose errors (a full disk) do not stop the daemon."""
 
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(
@@ -96,7 +138,7 @@ class _RotatingFile(logging.handlers.RotatingFileHandler):
         )
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class names it
-        """A line that cannot be written is lost; the request it speaks of is not."""
+        """Drop a line that cannot be written, instead of failing the request that it is about."""
 
 
 _FORMATTERS: dict[LogFormat, type[logging.Formatter]] = {
@@ -112,7 +154,7 @@ def set_up(level: str, *, style: LogFormat = "text", file: Path | None = None) -
     if file is None:
         handler = logging.StreamHandler(sys.stderr)
     else:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(file.parent)
         handler = _RotatingFile(file, "a", MAX_LOG_BYTES, KEPT_LOGS, encoding="utf-8")
     handler.setFormatter(_FORMATTERS[style]())
     root = logging.getLogger()
@@ -121,7 +163,7 @@ def set_up(level: str, *, style: LogFormat = "text", file: Path | None = None) -
         old.close()
     root.addHandler(handler)
     root.setLevel(level.upper())
-    # No format of ours shows a thread or a process: nobody needs to ask for them, line by line.
+    # Not looked up for each line, because no format of ours shows a thread or a process.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    # aiohttp's own access log and asyncio's slow-callback notes are not our one line per request.
+    # We write one line per request ourselves.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

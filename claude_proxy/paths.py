@@ -38,9 +38,9 @@ class Paths:
         return self.state / "claude-proxy.lock"
 
     @property
-    def turn_file(self) -> Path:
+    def command_lock_file(self) -> Path:
         """Locked by a command while it starts or stops the daemon."""
-        return self.state / "claude-proxy.turn"
+        return self.state / "claude-proxy.command.lock"
 
 
 def paths() -> Paths:

@@ -27,8 +27,9 @@ def test_each_directory_that_is_made_is_for_this_user_alone(tmp_path: Path):
 
 def test_a_file_in_place_of_a_directory_is_an_error(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(NotADirectoryError):
-        files.make_directory(tmp_path / "file" / "below")
+    for place in ("file", "file/below"):
+        with pytest.raises(NotADirectoryError):
+            files.make_directory(tmp_path / place)
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(NotADirectoryError):
         files.make_directory(tmp_path / "link")

@@ -56,7 +56,15 @@ def test_what_looks_like_a_secret_is_struck_out_and_the_rest_stays(secret: str):
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("a\nb", "a\\nb"), ("\x1b[0m", "\\x1b[0m"), ("a\tb", "a\tb"), ("\u2028\x7f\x9b", "\\u2028\\x7f\\x9b"), ("ü", "ü")],
+    [
+        ("a\nb", "a\\nb"),
+        ("\x1b[0m", "\\x1b[0m"),
+        ("a\tb", "a\tb"),
+        ("\u2028\x7f\x9b", "\\u2028\\x7f\\x9b"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\u2066\u200f\u061c\ufeff\U000e0041\udcff", "\\u2066\\u200f\\u061c\\ufeff\\U000e0041\\udcff"),
+        ("ü \N{SNOWMAN}", "ü \N{SNOWMAN}"),
+    ],
 )
 def test_foreign_text_cannot_forge_a_line(text: str, shown: str):
     assert log.one_line(text) == shown
@@ -122,3 +130,43 @@ def test_without_a_file_the_log_goes_to_stderr_and_replaces_what_was(root: loggi
     assert isinstance(handler, logging.StreamHandler)
     assert handler.stream is sys.stderr
     assert root.level == logging.WARNING
+
+
+@pytest.mark.parametrize("style", ["text", "json", "journal"])
+def test_a_long_text_of_a_client_s_is_cut_and_what_follows_it_stays(tmp_path: Path, style: log.LogFormat):
+    log.set_up("info", style=style, file=tmp_path / "log")
+    logger = logging.getLogger("x")
+    logger.info("model=%s status=%d %s", "m" * 12_000_000, 404, "end")
+    logger.info("%s", "\n".join("x" * 3000 for _ in range(1000)), extra={"fields": {"model": "m" * 1_000_000}})
+    logger.info("y" * 100_000)
+    try:
+        int("z" * 1_000_000 + "\n" * 100_000 + "last", base=2)
+    except ValueError:
+        logger.exception("failed")
+    text = (tmp_path / "log").read_text()
+    assert "m… (12000000 characters) status=404 end" in text
+    assert len(text) < 50_000
+
+
+def test_a_secret_is_not_cut_in_two(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(log, "redacted", lambda text: text.replace("gateway-token", "***"))
+    assert log.excerpt("ab gateway-token" + "c" * 100, limit=25) == "ab ***c… (116 characters)"
+
+
+@pytest.mark.parametrize("style", ["text", "json", "journal"])
+def test_no_line_is_forged_by_format_characters_or_by_an_exception(tmp_path: Path, style: log.LogFormat):
+    log.set_up("info", style=style, file=tmp_path / "log")
+    forged = "x\n2026-01-01T00:00:00+0000 INFO    forged\x9b\u202e"
+    try:
+        Path(forged).rmdir()
+    except OSError:
+        logging.getLogger("x").exception("%s", forged)
+    lines = (tmp_path / "log").read_text().split("\n")
+    assert not any(line.startswith("2026-01-01T00:00:00+0000 INFO    forged") for line in lines)
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_json_line_keeps_what_it_escapes(tmp_path: Path):
+    log.set_up("info", style="json", file=tmp_path / "log")
+    logging.getLogger("x").info("%s", "a\u202e\U000e0041ü")
+    assert json.loads((tmp_path / "log").read_text())["message"] == "a\u202e\U000e0041ü"

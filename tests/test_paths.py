@@ -13,7 +13,7 @@ def test_our_files_stay_below_the_user_s_own_directories(home: Path):
     places = paths()
     assert places.config_file == home / ".config" / "claude-proxy" / "config.toml"
     assert places.state == home / ".local" / "state" / "claude-proxy"
-    assert {file.parent for file in (places.log_file, places.pid_file, places.lock_file, places.turn_file)} == {
+    assert {file.parent for file in (places.log_file, places.pid_file, places.lock_file, places.command_lock_file)} == {
         places.state
     }
     assert places.store_file == home / ".local" / "share" / "claude-proxy" / "claude-proxy.sqlite3"

@@ -1,4 +1,4 @@
-"""`claude-proxy completion`: what a shell needs to complete our commands."""
+"""`claude-proxy completion`: the script that makes a shell complete our commands."""
 
 import os
 from pathlib import PurePath
@@ -15,7 +15,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command(short_help="Print the completion script of a shell.")
 @click.argument("shell", required=False, type=click.Choice(SHELLS))
 def completion(shell: str | None) -> None:
-    """Print the completion script of a shell: of yours, unless another one is named.
+    """Print the completion script of a shell, by default that of the one in $SHELL.
 
     \b
     eval "$(claude-proxy completion bash)"                                             # in ~/.bashrc
@@ -24,7 +24,7 @@ def completion(shell: str | None) -> None:
     """
     name = shell or PurePath(os.environ.get("SHELL", "")).name
     if name not in SHELLS:
-        raise click.UsageError(f"say which shell: {', '.join(SHELLS)}")
+        raise click.UsageError(f"name a shell: {', '.join(SHELLS)}")
     complete = get_completion_class(name)
     assert complete is not None  # noqa: S101 - click has these three
     output.show(complete(cli, {}, "claude-proxy", "_CLAUDE_PROXY_COMPLETE").source())

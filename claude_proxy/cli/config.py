@@ -1,6 +1,7 @@
-"""`claude-proxy config`: every setting, its value, where that came from, and what it means."""
+"""`claude-proxy config`: every setting, its value, where it is set, and what it means."""
 
 import json
+import os
 import textwrap
 from collections.abc import Mapping
 
@@ -10,18 +11,19 @@ from claude_proxy.cli import output
 from claude_proxy.cli.settings import load, setting_flags
 from claude_proxy.config import SETTINGS, Config, environment_names
 from claude_proxy.errors import ConfigError
+from claude_proxy.files import make_directory
 from claude_proxy.paths import paths
 from claude_proxy.setting import as_text
 
 
-@click.group(invoke_without_command=True, short_help="Show every setting, its value, and where that came from.")
+@click.group(invoke_without_command=True, short_help="Show every setting, its value, and where it is set.")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 @setting_flags
 @click.pass_context
 def config(ctx: click.Context, *, flags: Mapping[str, object], as_json: bool) -> None:
-    """Show every setting, its value, and where that came from.
+    """Show every setting, its value, and where it is set.
 
-    Flags win over environment variables, these over the file, and the file over the defaults.
+    Flags override environment variables, those override the file, and the file overrides the defaults.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -30,7 +32,7 @@ def config(ctx: click.Context, *, flags: Mapping[str, object], as_json: bool) ->
         output.show(json.dumps(_as_json(in_force), indent=2))
         return
     file = paths().config_file
-    output.say(f"file: {file}" + ("" if file.exists() else " (not there; `claude-proxy config init` writes one)"))
+    output.say(f"file: {file}" + ("" if file.exists() else " (does not exist; `claude-proxy config init` writes one)"))
     output.say(f"store: {paths().store_file}" + ("" if in_force.store else " (not used: `store` is false)"))
     rows = [
         [item.name, _shown(getattr(in_force, item.name)), in_force.origin(item.name), item.help] for item in SETTINGS
@@ -39,29 +41,29 @@ def config(ctx: click.Context, *, flags: Mapping[str, object], as_json: bool) ->
         output.show(line)
 
 
-@config.command(short_help="Print where the file is looked for.")
+@config.command(short_help="Print the path of the settings file.")
 def path() -> None:
-    """Print where the file is looked for."""
+    """Print the path of the settings file."""
     output.show(str(paths().config_file))
 
 
-@config.command(short_help="Write a commented file with every setting at its default.")
+@config.command(short_help="Write a settings file that documents every setting.")
 def init() -> None:
-    """Write a commented file with every setting at its default. An existing file is left alone."""
+    """Write a settings file that documents every setting. An existing file is not overwritten."""
     file, text = paths().config_file, template()
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(file.parent)
     try:
-        with file.open("x", encoding="utf-8") as stream:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError:
-        raise ConfigError(f"{file} is already there", hint="edit it, or move it away first") from None
-    output.say("wrote a file with every setting at its default, commented out")
+        raise ConfigError(f"{file} exists already", hint="edit it, or rename it first") from None
+    output.say("wrote a settings file with every setting commented out, at its default")
     output.show(str(file))
 
 
 def template() -> str:
-    """A settings file that changes nothing: each setting with its help, its other names and its default."""
-    parts = ["# Settings of claude-proxy. Take away a `#` to change one; `claude-proxy config` shows what is in force."]
+    """A settings file that changes nothing: each setting with its help, its variables, and its default as a comment."""
+    parts = ["# Settings of claude-proxy. Remove a `#` to set one; `claude-proxy config` shows the values in force."]
     for item in SETTINGS:
         names = " or ".join(environment_names(item.name))
         comment = textwrap.fill(f"{item.help} (environment: {names})", 110)

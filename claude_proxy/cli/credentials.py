@@ -1,4 +1,4 @@
-"""`claude-proxy credentials`: every source of credentials in order, and a key of the user's own."""
+"""`claude-proxy credentials`: every source of credentials in order, and the user's own key."""
 
 import asyncio
 import json
@@ -12,38 +12,38 @@ from dataclasses import dataclass
 import click
 
 from claude_proxy.cli import output
+from claude_proxy.cli.report import KINDS
 from claude_proxy.cli.settings import load
-from claude_proxy.cli.start import KINDS
 from claude_proxy.cli.status import duration
 from claude_proxy.config import Config
 from claude_proxy.credentials.base import Credential, Finding, Secret
 from claude_proxy.credentials.chain import credential_chain
 from claude_proxy.credentials.terms import terms_note
 from claude_proxy.errors import CredentialError
-from claude_proxy.log import one_line, redacted
+from claude_proxy.log import redacted
 
 IN_USE = "in use"
 
 
 @dataclass(frozen=True)
 class _Survey:
-    """What all sources answered, the credential in force, and the error when there is none."""
+    """What every source found, the credential in force, and the error if there is none."""
 
     findings: Sequence[Finding]
     credential: Credential | None
     error: CredentialError | None
 
 
-@click.group(invoke_without_command=True, short_help="Show where a credential is looked for, and which is used.")
+@click.group(invoke_without_command=True, short_help="Show the sources of credentials, and which one is used.")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 @click.pass_context
 def credentials(ctx: click.Context, *, as_json: bool) -> None:
-    """Show where a credential is looked for, in order, and which one is used.
+    """Show the sources of credentials, in order, and which one is used.
 
-    Nothing is shown of a secret but its last four characters. A login that has run out is renewed by its owner,
-    as it would be for a request. Exits with 1 when there is nothing to use.
+    Of a secret only the last four characters are shown. An expired login is renewed by the program that owns it, as
+    for a request. Exits with 1 when no credential can be used.
     """
-    # What the sources would log is shown below.
+    # What the sources log is part of the output below.
     logging.getLogger("claude_proxy.credentials").addHandler(logging.NullHandler())
     if ctx.invoked_subcommand is not None:
         return
@@ -56,27 +56,27 @@ def credentials(ctx: click.Context, *, as_json: bool) -> None:
         raise type(survey.error)(survey.error.message.partition(";")[0], hint=survey.error.hint)
 
 
-@credentials.command(short_help="Ask upstream whether it takes the credential in use; costs nothing.")
+@credentials.command(short_help="Ask upstream whether it accepts the credential in use; costs nothing.")
 def check() -> None:
-    """Ask upstream whether it takes the credential in use.
+    """Ask upstream whether it accepts the credential in use.
 
-    One request for the list of models, which costs nothing.
+    Sends one request for the list of models, which costs nothing.
     """
     config = load()
     if config.simulator:
-        output.show("the built-in simulator is set: there is nobody to ask")
+        output.show("the built-in simulator is in use: it needs no credential")
         return
     credential = asyncio.run(_check(config))
-    output.show(f"{config.base_url} takes it: {credential.source} ({', '.join(_facts(credential))})")
+    output.show(f"{config.base_url} accepts it: {credential.source} ({', '.join(_facts(credential))})")
     if note := terms_note(credential):
         output.say(note)
 
 
-@credentials.command("set", short_help="Keep an API key in the system keyring, for this program alone.")
+@credentials.command("set", short_help="Store an API key in the system keyring, for this program alone.")
 def set_key() -> None:
-    """Keep an API key in the system keyring, for this program alone.
+    """Store an API key in the system keyring, for this program alone.
 
-    The key is typed without being shown, or piped in; it is never an argument. It comes before all other sources.
+    The key is typed without echo, or read from a pipe; it is never an argument. It precedes all other sources.
     """
     from claude_proxy.credentials.system_keyring import remember
 
@@ -87,10 +87,10 @@ def set_key() -> None:
 
 @credentials.command(short_help="Remove the key that `set` stored.")
 def forget() -> None:
-    """Remove the key that `set` stored. What others stored is left alone."""
+    """Remove the key that `set` stored. Keys that other programs stored are kept."""
     from claude_proxy.credentials import system_keyring
 
-    output.say("forgotten" if system_keyring.forget() else "there was no key to forget")
+    output.say("removed" if system_keyring.forget() else "no key was stored")
 
 
 async def _survey(config: Config) -> _Survey:
@@ -116,9 +116,9 @@ def _show(survey: _Survey) -> None:
         output.show(line)
     for finding in survey.findings:
         if finding.hint and not survey.error:
-            output.say(f"{finding.source}: {finding.hint}")
+            output.say(output.printable(f"{finding.source}: {finding.hint}"))
     if survey.credential:
-        output.say(f"in use: {survey.credential.source}, the first of these that can be used")
+        output.say(f"in use: {survey.credential.source}, the first that can be used")
         if note := terms_note(survey.credential):
             output.say(note)
 
@@ -134,7 +134,7 @@ def _facts(credential: Credential | None) -> Iterator[str]:
         return
     yield f"{KINDS[credential.kind]} {credential.secret.tail}"
     if credential.subscription:
-        yield f"{one_line(credential.subscription)} plan"
+        yield f"{credential.subscription} plan"
     if credential.expires_at is not None:
         yield f"expires in {duration(credential.expires_at - time.time())}"
 

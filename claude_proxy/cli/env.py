@@ -1,4 +1,4 @@
-"""`claude-proxy env`: the variables that OpenAI clients read."""
+"""`claude-proxy env`: the environment variables that OpenAI clients read."""
 
 import os
 import shlex
@@ -7,15 +7,15 @@ import click
 
 from claude_proxy.cli.settings import load
 from claude_proxy.paths import paths
-from claude_proxy.service import process
+from claude_proxy.service import daemon
 
-# A client insists on a key; the daemon takes any text, and sends it nowhere.
+# Clients require a key. The daemon accepts any text, and does not send it anywhere.
 DUMMY_KEY = "claude-proxy"
 SHELLS = ("sh", "fish", "powershell")
 
 
 @click.command(short_help="Print the variables that point OpenAI clients at the daemon.")
-@click.option("--shell", type=click.Choice(SHELLS), help="for which shell; as $SHELL says when absent")
+@click.option("--shell", type=click.Choice(SHELLS), help="the shell; by default the one in $SHELL")
 def env(shell: str | None) -> None:
     """Print the variables that point OpenAI clients at the daemon.
 
@@ -32,13 +32,13 @@ def env(shell: str | None) -> None:
 
 
 def variables(url: str, key: str = DUMMY_KEY) -> dict[str, str]:
-    """What points OpenAI clients at `url`: today's names and those of older libraries."""
+    """The variables that point OpenAI clients at `url`, with the name that older libraries read."""
     return {"OPENAI_BASE_URL": url, "OPENAI_API_BASE": url, "OPENAI_API_KEY": key}
 
 
 def _daemon() -> tuple[str, str | None]:
-    """Where the daemon listens, or would listen, and the file of the key it demands."""
-    record = process.find(paths())
+    """The daemon's address, or the one it would have, and the file of the key it demands."""
+    record = daemon.find(paths())
     if record and record.url:
         return record.url, record.key_file
     config = load()
@@ -57,7 +57,7 @@ def _shell_of(path: str) -> str:
 
 
 def _key_line(shell: str, name: str, file: str) -> str:
-    """The key stays in its file until the shell reads it: a terminal remembers what it has shown."""
+    """A line that makes the shell read the key from its file: printed, it would stay in the terminal's history."""
     match shell:
         case "fish":
             return f"set -gx {name} (cat '{file}')"

@@ -1,4 +1,4 @@
-"""`claude-proxy logs`: the daemon's log, wherever it lives."""
+"""`claude-proxy logs`: the daemon's log, from the file or from the journal."""
 
 import os
 import sys
@@ -11,42 +11,44 @@ import click
 
 from claude_proxy.errors import ServiceError
 from claude_proxy.paths import paths
-from claude_proxy.service import choice, process
+from claude_proxy.service import choice, daemon
 
 _BLOCK = 64 * 1024
-_TICK = 0.2
+_INTERVAL = 0.2
 
 
-@click.command(short_help="Show the daemon's log.")
-@click.option("-f", "--follow", is_flag=True, help="go on showing what is added")
-@click.option("-n", "--lines", default=50, show_default=True, type=click.IntRange(min=0), help="how many lines to show")
+@click.command(short_help="Print the daemon's log.")
+@click.option("-f", "--follow", is_flag=True, help="keep printing new lines")
+@click.option(
+    "-n", "--lines", default=50, show_default=True, type=click.IntRange(min=0), help="number of lines to print"
+)
 def logs(*, follow: bool, lines: int) -> None:
-    """Show the daemon's log."""
+    """Print the daemon's log."""
     places = paths()
-    record = process.find(places)
+    record = daemon.find(places)
     service = choice.installed(os.environ)
-    theirs = service and (record is None or record.manager == service.name)
-    if service and theirs and (command := service.logs_command(lines, follow=follow)):
-        os.execvp(command[0], command)  # noqa: S606 - its signals and its exit code are then its own
+    in_service = service and (record is None or record.manager == service.name)
+    if service and in_service and (command := service.logs_command(lines, follow=follow)):
+        os.execvp(command[0], command)  # noqa: S606 - the program gets signals and sets the exit code itself
     if record and record.manager == "foreground":
         raise ServiceError(
-            f"the daemon runs in the foreground (pid {record.pid}): its log is on the terminal it was started from"
+            f"the daemon runs in the foreground (pid {record.pid}): its log is printed where it was started"
         )
     try:
         stream = places.log_file.open("rb")
     except OSError as exc:
         raise ServiceError(
-            f"there is no log yet: {places.log_file}: {exc.strerror}", hint="`claude-proxy start` begins one"
+            f"there is no log yet: {places.log_file}: {exc.strerror}", hint="`claude-proxy start` creates it"
         ) from exc
     with stream:
-        _put(last_lines(stream, lines))
+        _write(last_lines(stream, lines))
         position = stream.tell()
     if follow:
-        for data in followed(places.log_file, position):
-            _put(data)
+        for data in follow_file(places.log_file, position):
+            _write(data)
 
 
-def _put(data: bytes) -> None:
+def _write(data: bytes) -> None:
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
@@ -64,18 +66,18 @@ def last_lines(stream: BinaryIO, count: int) -> bytes:
     return b"".join(lines[len(lines) - min(count, len(lines)) :])
 
 
-def followed(file: Path, position: int) -> Iterator[bytes]:
-    """What is added to `file` after `position`, and to the files that take its place when it is rotated."""
+def follow_file(file: Path, position: int) -> Iterator[bytes]:
+    """The data added to `file` after `position`, and to the files that replace it when it is rotated."""
     while True:
         with file.open("rb") as stream:
             stream.seek(position)
             while True:
-                rotated = _is_another(stream, file)  # asked before reading: what came until then is still read
+                rotated = _is_another(stream, file)  # before reading, so that the last lines of the old file are read
                 while data := stream.read(_BLOCK):
                     yield data
                 if rotated:
                     break
-                time.sleep(_TICK)
+                time.sleep(_INTERVAL)
         position = 0
 
 

@@ -1,7 +1,8 @@
-"""The command line: a table of commands, each loaded when it is called, and what becomes of errors.
+"""The command line: a table of commands, each imported when it is called, and the exit codes of errors.
 
-Exit codes: 0 done; 1 it failed, and stderr says why; 2 the command line or a setting is wrong; 3 the daemon is not
-running (`status`); 130 interrupted. `run` and `logs` pass on the exit code of the program they run.
+Exit codes: 0 success; 1 failure, and stderr says why; 2 the command line or a setting is wrong; 3 the daemon is not
+running (`status`); 4 the daemon runs and does not answer (`status`); 130 interrupted. `run` and `logs` pass on the
+exit code of the program they run.
 """
 
 import importlib
@@ -14,43 +15,44 @@ from click.shell_completion import CompletionItem
 
 from claude_proxy import __version__
 from claude_proxy.cli import output
-from claude_proxy.errors import ConfigError, ProxyError
+from claude_proxy.errors import ConfigError, ProxyError, ServiceError
 
 FAILURE = 1
 USAGE = 2
 NOT_RUNNING = 3
+NOT_ANSWERING = 4
 INTERRUPTED = 130
 
 
 class Entry(NamedTuple):
-    """Where a command lives, and its line in `--help`, which is shown without loading it."""
+    """A command's module and name, and its line in `--help`, which is shown without importing it."""
 
-    place: str
+    target: str
     help: str
 
 
 COMMANDS: dict[str, dict[str, Entry]] = {
     "The daemon": {
-        "start": Entry("start:start", "Start the daemon in the background; back when it answers."),
-        "stop": Entry("stop:stop", "Stop the daemon; open answers may finish first."),
+        "start": Entry("start:start", "Start the daemon in the background."),
+        "stop": Entry("stop:stop", "Stop the daemon, after open answers have finished."),
         "restart": Entry("restart:restart", "Stop the daemon if it runs, and start it."),
-        "status": Entry("status:status", "Say whether the daemon runs, and how it is."),
-        "logs": Entry("logs:logs", "Show the daemon's log."),
-        "serve": Entry("serve:serve", "Run in the foreground, as service managers and containers want it."),
+        "status": Entry("status:status", "Show whether the daemon runs, and its figures."),
+        "logs": Entry("logs:logs", "Print the daemon's log."),
+        "serve": Entry("serve:serve", "Run the daemon in the foreground, for service managers and containers."),
         "service": Entry("service:service", "Install the daemon as a user service (systemd, launchd)."),
     },
-    "Using it": {
+    "Use it": {
         "models": Entry("models:models", "List the models that can be used."),
-        "explain": Entry("explain:explain", "Show what a request becomes, and why; nothing is sent."),
+        "explain": Entry("explain:explain", "Show how a request is translated, and why; nothing is sent."),
         "ask": Entry("ask:ask", "Ask one question through the daemon."),
-        "run": Entry("run:run", "Run a command whose OpenAI client talks to the daemon."),
+        "run": Entry("run:run", "Run a command whose OpenAI client uses the daemon."),
         "env": Entry("env:env", "Print the variables that point OpenAI clients at the daemon."),
     },
-    "Setting up": {
-        "credentials": Entry("credentials:credentials", "Show where a credential is looked for, and which is used."),
+    "Set it up": {
+        "credentials": Entry("credentials:credentials", "Show the sources of credentials, and which one is used."),
         "responses": Entry("responses:responses", "List, show or delete the responses that are stored."),
-        "config": Entry("config:config", "Show every setting, its value, and where that came from."),
-        "doctor": Entry("doctor:doctor", "Check everything from the port to the account."),
+        "config": Entry("config:config", "Show every setting, its value, and where it is set."),
+        "doctor": Entry("doctor:doctor", "Check the installation, the daemon, upstream and the account."),
         "simulator": Entry("simulator:simulator", "Run the simulated Messages API: no account, no cost."),
         "completion": Entry("completion:completion", "Print the completion script of a shell."),
     },
@@ -59,7 +61,7 @@ _ENTRIES = {name: entry for section in COMMANDS.values() for name, entry in sect
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and loads the one that is called."""
+    """A group that imports only the command that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_ENTRIES)
@@ -68,7 +70,7 @@ class LazyGroup(click.Group):
         entry = _ENTRIES.get(cmd_name)
         if entry is None:
             return None
-        module, _, attribute = entry.place.partition(":")
+        module, _, attribute = entry.target.partition(":")
         command = getattr(importlib.import_module(f"claude_proxy.cli.{module}"), attribute)
         assert isinstance(command, click.Command)  # noqa: S101 - the table above is ours
         return command
@@ -100,22 +102,22 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong command line or setting, 3 not running, 130 interrupted.",
+    epilog="Exit codes: 0 success, 1 failure, 2 wrong usage or setting, 3 not running, 4 no answer, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="claude-proxy", message="%(prog)s %(version)s")
 def cli() -> None:
-    """An OpenAI-compatible door to Claude on this machine, with the login the Claude CLI already has.
+    """An OpenAI-compatible API for Claude on this machine, with the login of the Claude CLI.
 
     \b
-    claude-proxy start                 # then point your tool at the address it prints
-    claude-proxy start --simulator     # the same without an account and without cost
+    claude-proxy start                 # then set your tool's base URL to the one it prints
+    claude-proxy start --simulator     # works without an account, costs nothing
     """
 
 
 def main() -> NoReturn:
-    """Run the command line, and end the process with its exit code."""
+    """Run the command line, and exit with its code."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character shows `?`: no reason to fail.
+        # A terminal that lacks a character shows `?` instead; that is no error.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     sys.exit(_exit_code())
 
@@ -129,18 +131,19 @@ def _exit_code() -> int:
         return USAGE
     except click.UsageError as exc:
         path = exc.ctx.command_path if exc.ctx else "claude-proxy"
-        output.error(_lower(exc.format_message()), f"`{path} --help` shows what it takes")
+        output.error(_lower(exc.format_message()), f"see `{path} --help`")
         return USAGE
     except click.ClickException as exc:
         output.error(_lower(exc.format_message()))
         return FAILURE
     except ProxyError as exc:
-        output.error(exc.message, exc.hint)
+        # Upstream's text is one line; only our own errors about the daemon quote several lines of its log.
+        output.error(exc.message if isinstance(exc, ServiceError) else output.printable(exc.message), exc.hint)
         return USAGE if isinstance(exc, ConfigError) else FAILURE
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has left (`| head`). What is still buffered goes nowhere, and so does Python's complaint.
+        # The reader has gone (`| head`). Discard what is buffered, or Python reports it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     except OSError as exc:
@@ -150,5 +153,5 @@ def _exit_code() -> int:
 
 
 def _lower(message: str) -> str:
-    """Click's sentence in the shape of ours: no capital, no full stop."""
+    """Click's message in our format: no capital letter, no full stop."""
     return message[:1].lower() + message[1:].rstrip(".") if message[1:2].islower() else message.rstrip(".")

@@ -1,4 +1,4 @@
-"""`claude-proxy models`: what can be used, with limits and abilities."""
+"""`claude-proxy models`: the models that can be used, with limits and abilities."""
 
 import asyncio
 import json
@@ -12,12 +12,12 @@ from claude_proxy.cli.settings import settings
 from claude_proxy.config import Config
 from claude_proxy.errors import ProxyError
 from claude_proxy.paths import paths
-from claude_proxy.service import probe, process
+from claude_proxy.service import daemon, probe
 
 _PATH = "/v1/models?limit=1000"
 _NATIVE = {"anthropic-version": "2023-06-01"}
 _TIMEOUT = 60.0
-# Abilities worth a word, by their names upstream.
+# Abilities that are shown, by their names upstream.
 ABILITIES = {
     "thinking": "thinking",
     "effort": "effort",
@@ -31,11 +31,11 @@ ABILITIES = {
 @click.option("--json", "as_json", is_flag=True, help="print upstream's own list")
 @settings
 def models(config: Config, *, as_json: bool) -> None:
-    """List the models that can be used, with limits and abilities, as upstream tells them.
+    """List the models that can be used, with limits and abilities, as upstream reports them.
 
-    The daemon is asked if it runs; else upstream, with the same credential. It costs nothing.
+    The list comes from the daemon if it runs, else from upstream with the same credential. It costs nothing.
     """
-    found = listed(config)
+    found = list_models(config)
     if as_json:
         output.show(json.dumps(found, indent=2))
         return
@@ -44,23 +44,23 @@ def models(config: Config, *, as_json: bool) -> None:
         output.show(line)
 
 
-def listed(config: Config) -> list[dict[str, Any]]:
-    """The models as upstream lists them, those that are retired left out. Raises ProxyError when it does not."""
-    record = process.find(paths())
+def list_models(config: Config) -> list[dict[str, Any]]:
+    """The models as upstream lists them, without retired ones. Raises ProxyError when there is no list."""
+    record = daemon.find(paths())
     if record and record.url:
-        answer = probe.get_json(record.url, _PATH, _TIMEOUT, {**_NATIVE, **probe.key_headers(record.key_file)})
+        answer = probe.get_json(record, _PATH, _TIMEOUT, _NATIVE)
     else:
-        answer = asyncio.run(_asked(config))
+        answer = asyncio.run(_ask_upstream(config))
     match answer:
         case {"data": list(found)}:
             return [model for model in found if isinstance(model, dict) and model.get("lifecycle") != "retired"]
         case {"error": {"message": str(message)}}:
             raise ProxyError(message)
-    raise ProxyError("no list of models came back", hint="`claude-proxy doctor` looks for the reason")
+    raise ProxyError("the answer holds no list of models", hint="`claude-proxy doctor` may find the reason")
 
 
-async def _asked(config: Config) -> Any:
-    """Upstream's answer, asked from here."""
+async def _ask_upstream(config: Config) -> Any:
+    """The answer of upstream itself; None when it is no JSON."""
     import msgspec
 
     from claude_proxy.credentials.chain import credential_chain
@@ -68,7 +68,9 @@ async def _asked(config: Config) -> Any:
     from claude_proxy.upstream.factory import make_backend
 
     if config.simulator:
-        raise ProxyError("the simulator does not run", hint="`claude-proxy start --simulator` starts it")
+        raise ProxyError(
+            "the daemon with the simulator does not run", hint="`claude-proxy start --simulator` starts it"
+        )
     backend = make_backend(config, credential_chain(config, os.environ), os.environ)
     try:
         with await backend.native(NativeRequest("GET", _PATH)) as reply:

@@ -1,4 +1,8 @@
-"""What a person sees: data on stdout, everything else on stderr, colours only where someone looks at them."""
+"""Output for people: data on stdout, everything else on stderr, colours only on a terminal.
+
+Text from elsewhere (upstream, a keyring, a file) may hold escape sequences and secrets. `error`, `warn` and `columns`
+remove both; callers of `say` and `show` pass such text through `printable`.
+"""
 
 import contextlib
 import os
@@ -8,37 +12,41 @@ from typing import TextIO
 
 import click
 
+from claude_proxy.log import one_line, redacted
+
 
 def say(text: str) -> None:
-    """A remark for the person at the terminal."""
+    """Print a line to stderr."""
     click.echo(text, err=True, color=wants_colour(sys.stderr))
 
 
 def error(message: str, hint: str | None = None) -> None:
-    """`error: …` and, below it, `hint: …`."""
-    say(f"{click.style('error:', fg='red', bold=True)} {message}")
+    """Print `error: …` and, below it, `hint: …`. Line breaks are kept."""
+    say(f"{click.style('error:', fg='red', bold=True)} {_printable_lines(message)}")
     if hint:
-        say(f"{click.style('hint:', fg='cyan')} {hint}")
+        say(f"{click.style('hint:', fg='cyan')} {_printable_lines(hint)}")
 
 
 def warn(message: str) -> None:
-    say(f"{click.style('warning:', fg='yellow')} {message}")
+    """Print `warning: …`."""
+    say(f"{click.style('warning:', fg='yellow')} {printable(message)}")
 
 
 def show(text: str = "") -> None:
-    """A line of the command's own output."""
+    """Print a line to stdout."""
     click.echo(text, color=wants_colour(sys.stdout))
 
 
 def wants_colour(stream: TextIO) -> bool:
-    """Whether `stream` is a terminal whose user did not ask for NO_COLOR (https://no-color.org)."""
+    """Whether `stream` is a terminal, and its user has not set NO_COLOR (https://no-color.org)."""
     with contextlib.suppress(ValueError, AttributeError):
         return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return False
 
 
 def columns(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
-    """`rows` as lines whose cells stand below each other; the last column keeps its length."""
+    """`rows` as lines with aligned columns; each cell is made printable."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         gap.join(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)) + gap + row[-1]
@@ -46,3 +54,12 @@ def columns(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
         else row[0]
         for row in rows
     ]
+
+
+def printable(text: str) -> str:
+    """`text` as one line without secrets, control characters and escape sequences."""
+    return one_line(redacted(text))
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))

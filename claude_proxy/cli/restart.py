@@ -5,13 +5,11 @@ import os
 import click
 
 from claude_proxy.cli import output
-from claude_proxy.cli.service import refreshed
+from claude_proxy.cli.report import CredentialCheck, report_start, report_stop, report_waiting
 from claude_proxy.cli.settings import load, settings
-from claude_proxy.cli.start import bring_up, supervised
-from claude_proxy.cli.stop import stopped
 from claude_proxy.config import Config, check_upstream_is_elsewhere
 from claude_proxy.paths import paths
-from claude_proxy.service import choice, process
+from claude_proxy.service import choice, daemon, lifecycle
 
 
 @click.command(short_help="Stop the daemon if it runs, and start it.")
@@ -19,21 +17,25 @@ from claude_proxy.service import choice, process
 def restart(config: Config) -> None:
     """Stop the daemon if it runs, and start it.
 
-    It starts with the settings of now: changes of the file and the environment are picked up. Flags it was started
-    with stay, unless they are given anew.
+    It starts with the current settings of the file and the environment. The flags it was started with are kept,
+    unless they are given again.
     """
     places = paths()
-    with process.turn(places):
-        record = process.find(places)
+    with daemon.exclusive(places):
+        record = daemon.find(places)
         service = choice.installed(os.environ)
         wanted = load({**(record.flags if record else {}), **config.flags()})
-        if not service:  # which has settings of its own
+        if not service:  # a service has settings of its own
             check_upstream_is_elsewhere(wanted, [wanted.port])
-        stopped(places)
+        if stopped := lifecycle.stop(places, os.environ, report_waiting):
+            report_stop(stopped)
+        check = CredentialCheck(wanted)
         if service:
-            refreshed(service, places)
-            up = supervised(service, config, places)
+            if lifecycle.update_service(service, places, os.environ):
+                output.say(f"updated the service in {service.name}")
+            running = lifecycle.start_service(service, config, places)
         else:
-            up = bring_up(wanted, places)
-    for line in up.facts:
+            running = lifecycle.start_in_background(wanted, places, os.environ, check)
+        lines = report_start(running, check)
+    for line in lines:
         output.show(line)

@@ -11,22 +11,23 @@ from claude_proxy import log
 from claude_proxy.cli.settings import load, settings
 from claude_proxy.config import Config
 from claude_proxy.paths import paths
-from claude_proxy.service import ports, process
+from claude_proxy.service import daemon, ports
+from claude_proxy.service.background import check_log
 from claude_proxy.service.notify import Notifier, listening_sockets, logs_to_journal
 from claude_proxy.service.notify import manager as manager_of
 
-# What listens on every address is reached by this one; the others are no addresses to connect to.
+# A socket on all addresses is reached by this one: 0.0.0.0 and :: are not addresses to connect to.
 EVERYWHERE = {"//0.0.0.0:": "//127.0.0.1:", "//[::]:": "//[::1]:"}
 
 
-@click.command(short_help="Run in the foreground, as service managers and containers want it.")
-@click.option("--background", is_flag=True, hidden=True, help="log into the file; `start` says it")
+@click.command(short_help="Run the daemon in the foreground, for service managers and containers.")
+@click.option("--background", is_flag=True, hidden=True, help="log to the file; used by `start`")
 @settings
 def serve(config: Config, *, background: bool) -> int:
-    """Run in the foreground, as service managers and containers want it.
+    """Run the daemon in the foreground, for service managers and containers.
 
-    Ends on SIGTERM or Ctrl-C, after open answers have finished; a second signal ends it at once. On SIGHUP the
-    settings file is read again: what can change while it runs does, and the log says what waits for a restart.
+    SIGTERM or Ctrl-C stops it after open answers have finished; a second signal stops it at once. SIGHUP makes it read
+    the settings file again; the log names changed settings that need a restart.
     """
     places = paths()
     notifier, sockets = Notifier(os.environ), listening_sockets(os.environ)
@@ -34,6 +35,8 @@ def serve(config: Config, *, background: bool) -> int:
     if background and manager == "foreground":
         manager = "background"
     file = places.log_file if background else None
+    if file:
+        check_log(file)
     to_journal = logs_to_journal(os.environ)
 
     def set_up_log(config: Config) -> None:
@@ -47,7 +50,7 @@ def serve(config: Config, *, background: bool) -> int:
 
     set_up_log(config)
     key_file = Path(config.api_key_file).expanduser() if config.api_key_file else None
-    with process.claim(
+    with daemon.claim(
         places, manager=manager, drain=config.drain_timeout, flags=config.flags(), key_file=key_file, log=file
     ) as claim:
         if not sockets:
@@ -57,7 +60,7 @@ def serve(config: Config, *, background: bool) -> int:
 
 def _serve(
     config: Config,
-    claim: process.Claim,
+    claim: daemon.Claim,
     notifier: Notifier,
     sockets: list[socket.socket],
     reread: Callable[[], Config],
@@ -70,12 +73,16 @@ def _serve(
         claim.listening(url)
         notifier.ready(f"listening on {url}")
 
+    def stopping(text: str) -> None:
+        claim.stopping()  # before the port is free for another program
+        notifier.stopping(text)
+
     return run.serve(
         config,
         environ=os.environ,
         ready=ready,
         nonce=claim.record.instance,
         sockets=sockets or None,
-        manager=run.Manager(notifier.beat, notifier.stopping, notifier.interval or 10.0),
+        manager=run.Manager(notifier.beat, stopping, notifier.interval or 10.0),
         reread=reread,
     )

@@ -17,8 +17,8 @@ SECONDS = click.FloatRange(min=0)
 def simulator(*, host: str, port: int, latency: float, pace: float) -> None:
     """Run the simulated Messages API: no account, no cost.
 
-    It takes any key, refuses what the real API refuses, and says in every answer that it is simulated. Ends on
-    Ctrl-C. `claude-proxy start --simulator` starts a daemon that has one of its own.
+    It accepts any key, refuses what the real API refuses, and says in every answer that it is simulated. Ctrl-C
+    stops it. `claude-proxy start --simulator` starts a daemon with a simulator of its own.
     """
     from claude_proxy.simulator.options import Options
     from claude_proxy.simulator.standalone import run
@@ -30,5 +30,5 @@ def simulator(*, host: str, port: int, latency: float, pace: float) -> None:
 
 
 def _ready(address: str) -> None:
-    output.say("the simulated Messages API is running; Ctrl-C ends it")
+    output.say("the simulated Messages API is running; Ctrl-C stops it")
     output.show(f"ANTHROPIC_BASE_URL={address}")

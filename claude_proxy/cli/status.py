@@ -1,6 +1,5 @@
-"""`claude-proxy status`: does it run, where, with which credential, and how is it."""
+"""`claude-proxy status`: whether the daemon runs, where, with which credential, and its figures."""
 
-import dataclasses
 import json
 import os
 import time
@@ -8,76 +7,92 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
+from msgspec import structs
 
 from claude_proxy import __version__
 from claude_proxy.cli import output
 from claude_proxy.cli.env import openai_url
-from claude_proxy.cli.main import NOT_RUNNING
-from claude_proxy.cli.start import KINDS
-from claude_proxy.log import one_line
+from claude_proxy.cli.main import NOT_ANSWERING, NOT_RUNNING
+from claude_proxy.cli.report import KINDS
+from claude_proxy.errors import ServiceError
 from claude_proxy.paths import paths
-from claude_proxy.service import choice, probe, process
+from claude_proxy.service import choice, daemon, probe
+from claude_proxy.service.record import Record
 
 
-@click.command(short_help="Say whether the daemon runs, and how it is.")
+@click.command(short_help="Show whether the daemon runs, and its figures.")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 @click.pass_context
 def status(ctx: click.Context, *, as_json: bool) -> None:
-    """Say whether the daemon runs, and how it is.
+    """Show whether the daemon runs, and its figures.
 
-    Exits with 0 when it runs and with 3 when it does not.
+    Exits with 0 when it runs, with 3 when it does not, and with 4 when it runs and does not answer.
     """
-    record = process.find(paths())
+    record = daemon.find(paths())
     service = choice.installed(os.environ)
     waiting = record is None and service is not None and service.is_waiting()
-    answer = None
-    if record and record.url:
-        answer = probe.get_json(record.url, "/status", headers=probe.key_headers(record.key_file))
+    answer, problem = _ask(record) if record else (None, None)
     if as_json:
         installed = service.name if service else None
         output.show(json.dumps({**_as_json(record, answer), "service": installed, "waiting": waiting}, indent=2))
     elif record is None:
         output.show("claude-proxy is not running" + ("; the first request will start it" if waiting else ""))
     else:
-        for line in _lines(record, answer):
+        for line in _lines(record, answer, problem):
             output.show(line)
     if record is None:
         ctx.exit(NOT_RUNNING)
+    if answer is None:
+        ctx.exit(NOT_ANSWERING)
 
 
-def _as_json(record: process.Record | None, answer: dict[str, Any] | None) -> dict[str, Any]:
+def _ask(record: Record) -> tuple[dict[str, Any] | None, str | None]:
+    """The daemon's answer, or why there is none. Raises ServiceError when the key that it demands cannot be read."""
+    if record.url is None:
+        return None, "it does not listen, because it is starting or stopping"
+    probe.key_headers(record.key_file)
+    try:
+        answer = probe.get_json(record, "/status")
+    except ServiceError as exc:
+        return None, exc.message
+    if answer is None:
+        return None, "its answer cannot be read"
+    if isinstance(error := answer.get("error"), dict):
+        return None, str(error.get("message"))
+    return answer, None
+
+
+def _as_json(record: Record | None, answer: dict[str, Any] | None) -> dict[str, Any]:
     if record is None:
         return {"running": False}
-    process_facts = dataclasses.asdict(record)
-    for ours in ("instance", "started", "flags"):
-        del process_facts[ours]
+    facts = structs.asdict(record)
+    for internal in ("instance", "started", "flags"):
+        del facts[internal]
     return {
         "running": True,
         "answers": answer is not None,
-        **process_facts,
+        **facts,
         "base_url": openai_url(record.url) if record.url else None,
         "status": answer,
     }
 
 
-def _lines(record: process.Record, answer: dict[str, Any] | None) -> list[str]:
+def _lines(record: Record, answer: dict[str, Any] | None, problem: str | None = None) -> list[str]:
     how = {"background": "in the background", "foreground": "in the foreground"}
     uptime = duration(time.time() - record.since)
     rows = [
         ["running", f"pid {record.pid}, {how.get(record.manager, f'under {record.manager}')}, for {uptime}"],
-        ["base URL", openai_url(record.url) if record.url else "not listening yet"],
+        ["base URL", openai_url(record.url) if record.url else "none"],
     ]
-    if answer is not None and isinstance(error := answer.get("error"), dict):
-        rows.append(["answers", f"no: {one_line(str(error.get('message')))}"])
-    elif answer is None:
-        rows.append(["answers", "no: the process lives, but its port is silent"])
+    if answer is None:
+        rows.append(["answers", f"no: {problem}"])
     else:
         rows += [[title, text] for title, text in _facts(answer) if text]
     return output.columns(rows)
 
 
 def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What the daemon says about itself. It may be of another version than this command: what is absent is left out."""
+    """What the daemon reports. It may be of another version than this command: what is absent is left out."""
     yield "version", _version(str(answer.get("version", "")))
     if isinstance(upstream := answer.get("upstream"), dict):
         yield "upstream", _upstream(upstream)
@@ -89,24 +104,24 @@ def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(clients := answer.get("clients"), dict) and clients:
         yield "clients", ", ".join(f"{name} {count}" for name, count in clients.items())
     if isinstance(error := answer.get("last_error"), dict):
-        yield "last error", f"{one_line(str(error.get('message')))} ({_ago(error.get('at'))})"
+        yield "last error", f"{error.get('message')} ({_ago(error.get('at'))})"
 
 
 def _version(text: str) -> str:
-    return text if text == __version__ else f"{text}; {__version__} is installed: `claude-proxy restart` changes over"
+    return text if text == __version__ else f"{text}; {__version__} is installed: `claude-proxy restart` switches to it"
 
 
 def _upstream(upstream: dict[str, Any]) -> str:
     if upstream.get("simulator"):
-        return "the built-in simulator; every answer is made up"
+        return "the built-in simulator; its answers are made up"
     return f"{upstream.get('base_url')}" + ("" if upstream.get("is_anthropic") else " (not Anthropic's own)")
 
 
 def _credential(credential: dict[str, Any]) -> str:
     if credential.get("found", False) is None:
-        return one_line(str(credential.get("message")))
+        return str(credential.get("message"))
     if not credential.get("found"):
-        return f"none: {one_line(str(credential.get('message')))}"
+        return f"none: {credential.get('message')}"
     kind = KINDS.get(str(credential.get("kind")), "")
     plan = f", {credential['subscription']} plan" if credential.get("subscription") else ""
     expires = credential.get("expires_at")
@@ -119,11 +134,11 @@ def _expiry(at: float) -> str:
 
 
 def _ago(at: object) -> str:
-    return f"{duration(time.time() - at)} ago" if isinstance(at, int | float) else "some time ago"
+    return f"{duration(time.time() - at)} ago" if isinstance(at, int | float) else "at an unknown time"
 
 
 def duration(seconds: float) -> str:
-    """`seconds` as a person says it: 42 s, 5 min, 3 h 20 min, 2 d 4 h."""
+    """`seconds` with one or two units: 42 s, 5 min, 3 h 20 min, 2 d 4 h."""
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""Which service manager this machine has, and whether our service is installed there."""
+"""Which service manager this machine has, and whether our service is installed in it."""
 
 import sys
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from claude_proxy.service.supervisor import Supervisor
 
 
 def supervisor(environ: Mapping[str, str]) -> Supervisor | None:
-    """The service manager of this platform; None where there is none that we know."""
-    platform = str(sys.platform)  # a word like any other: type checkers would drop the branches of other systems
+    """The service manager of this platform; None where none is supported."""
+    platform = str(sys.platform)  # str(), or type checkers drop the branches of other systems
     if platform == "linux":
-        from claude_proxy.service.systemd import Systemd  # noqa: PLC0415 - one of the two is needed
+        from claude_proxy.service.systemd import Systemd  # noqa: PLC0415 - only one of the two is used
 
         return Systemd(environ)
     if platform == "darwin":
@@ -21,6 +21,6 @@ def supervisor(environ: Mapping[str, str]) -> Supervisor | None:
 
 
 def installed(environ: Mapping[str, str]) -> Supervisor | None:
-    """The manager that has our service, if one has."""
+    """The service manager if our service is installed in it."""
     here = supervisor(environ)
     return here if here and here.is_installed() else None

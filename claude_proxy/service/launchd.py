@@ -1,45 +1,47 @@
-"""A launchd agent: what is written, and the steps around it.
+"""A launchd agent: its property list, and the commands that install, start and stop it.
 
-It starts at login and again after a crash, and logs into our own file: launchd has no log to keep. It has no
-socket of its own, because a socket of launchd's is handed over by a C function that Python does not have.
+It is started at login and again after a crash, and logs into our own file, because launchd keeps no log. It has no
+socket, because launchd hands sockets over by a C function that Python does not offer.
 """
 
 import contextlib
+import math
 import os
 import plistlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from claude_proxy.service.background import STOP_MARGIN
-from claude_proxy.service.supervisor import Order, Supervisor
+from claude_proxy.service.state import make_state_directory
+from claude_proxy.service.supervisor import ServiceSpec, Supervisor
 
 LABEL = "local.claude-proxy"
 
 
-def render(order: Order) -> str:
+def render(spec: ServiceSpec) -> str:
     """The agent's property list."""
     agent = {
         "Label": LABEL,
-        "ProgramArguments": [*order.command, "--background"],
-        "EnvironmentVariables": dict(order.environ),
+        "ProgramArguments": [*spec.command, "--background"],
+        "EnvironmentVariables": dict(spec.environ),
         "RunAtLoad": True,
-        # An end that was asked for is an end; a crash is not.
+        # Restart it after a crash, not after a stop.
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": 5,
-        "ExitTimeOut": int(order.drain + STOP_MARGIN),
-        "ProcessType": "Interactive",  # else its streams are slowed down while a person waits for them
+        "ExitTimeOut": math.ceil(spec.drain + STOP_MARGIN),
+        "ProcessType": "Interactive",  # other types have their CPU and I/O throttled
         "Umask": 0o077,
         "HardResourceLimits": {"Core": 0},
         "SoftResourceLimits": {"Core": 0, "NumberOfFiles": 65536},
-        # What the interpreter says before the daemon logs, and if it dies.
-        "StandardOutPath": str(order.log_file),
-        "StandardErrorPath": str(order.log_file),
+        # For what the interpreter writes before logging is set up, and when it crashes.
+        "StandardOutPath": str(spec.log_file),
+        "StandardErrorPath": str(spec.log_file),
     }
     return plistlib.dumps(agent, sort_keys=False).decode()
 
 
 class Launchd(Supervisor):
-    """The user's own launchd, on macOS."""
+    """The launchd instance of this user, on macOS."""
 
     name = "launchd"
 
@@ -50,11 +52,11 @@ class Launchd(Supervisor):
         self._target = f"{self._domain}/{LABEL}"
 
     def missing(self) -> str | None:
-        done = self.tried("launchctl", "print", self._domain)
+        done = self.try_to_run("launchctl", "print", self._domain)
         return None if done.returncode == 0 else f"launchd does not run for this user: {done.stderr.strip()}"
 
-    def files(self, order: Order) -> dict[Path, str]:
-        return {self.file: render(order)}
+    def files(self, spec: ServiceSpec) -> dict[Path, str]:
+        return {self.file: render(spec)}
 
     def is_installed(self) -> bool:
         return self.file.is_file()
@@ -62,9 +64,9 @@ class Launchd(Supervisor):
     def is_waiting(self) -> bool:
         return False
 
-    def install(self, order: Order) -> None:
-        order.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.write(order)
+    def install(self, spec: ServiceSpec) -> None:
+        make_state_directory(spec.log_file)
+        self.write(spec)
         self.run("launchctl", "enable", self._target)
 
     def uninstall(self) -> None:
@@ -73,14 +75,14 @@ class Launchd(Supervisor):
             self.file.unlink()
 
     def start(self) -> None:
-        """Load the agent, which starts it."""
+        """Load the agent, which starts it; a loaded one is started again."""
         if self._is_loaded():
             self.run("launchctl", "kickstart", self._target)
         else:
             self.run("launchctl", "bootstrap", self._domain, str(self.file))
 
     def stop(self) -> None:
-        """Unload the agent: else launchd would start it again."""
+        """Unload the agent, because launchd restarts a loaded one."""
         if self._is_loaded():
             self.run("launchctl", "bootout", self._target)
 
@@ -88,4 +90,4 @@ class Launchd(Supervisor):
         """The log is our own file."""
 
     def _is_loaded(self) -> bool:
-        return self.tried("launchctl", "print", self._target).returncode == 0
+        return self.try_to_run("launchctl", "print", self._target).returncode == 0

@@ -1,7 +1,7 @@
-"""The service manager's side of a process: systemd's readiness protocol, its sockets, and who started us.
+"""What a service manager passes to the daemon: systemd's notification socket, listening sockets, and its name.
 
-See sd_notify(3), sd_listen_fds(3) and systemd.exec(5). Each variable is taken out of the environment when it is
-read, so that a program we start does not take it for its own.
+See sd_notify(3), sd_listen_fds(3) and systemd.exec(5). Each variable is removed from the environment when it is read,
+so that it is not inherited by programs that the daemon starts.
 """
 
 import os
@@ -9,13 +9,13 @@ import socket
 import stat
 from collections.abc import MutableMapping
 
-from claude_proxy.service.process import Manager
+from claude_proxy.service.record import Manager
 
 FIRST_DESCRIPTOR = 3  # SD_LISTEN_FDS_START
 
 
 class Notifier:
-    """Tells the manager how the service is; without a manager that listens, it tells nobody."""
+    """Reports the state of the service to its manager; does nothing when there is none that listens."""
 
     def __init__(self, environ: MutableMapping[str, str]) -> None:
         address = environ.pop("NOTIFY_SOCKET", "")
@@ -25,14 +25,14 @@ class Notifier:
 
     @property
     def interval(self) -> float | None:
-        """How many seconds may lie between two `beat`s; None when no watchdog waits for them."""
+        """Longest time between two `beat`s in seconds; None without a watchdog."""
         return self._watchdog / 3 if self._watchdog else None
 
     def ready(self, text: str) -> None:
         self._send("READY=1", f"STATUS={text}")
 
     def beat(self, text: str) -> None:
-        """We are alive, and `text` is how we are."""
+        """Reset the watchdog, and show `text` as the status."""
         self._send("WATCHDOG=1", f"STATUS={text}")
 
     def stopping(self, text: str) -> None:
@@ -46,12 +46,12 @@ class Notifier:
                 out.connect(self._address)
                 out.send("\n".join(lines).encode())
             except OSError:
-                # A manager that has gone away is told nothing; the service goes on.
+                # The manager is gone; the service goes on.
                 self._address = ""
 
 
 def listening_sockets(environ: MutableMapping[str, str]) -> list[socket.socket]:
-    """The sockets that the manager listens on for us; none when they are meant for another process."""
+    """The listening sockets that the manager passed to this process; none if they are for another one."""
     count, pid = environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_PID", "")
     environ.pop("LISTEN_FDNAMES", None)
     if pid != str(os.getpid()) or not count.isdigit():
@@ -64,17 +64,17 @@ def listening_sockets(environ: MutableMapping[str, str]) -> list[socket.socket]:
 
 
 def manager(environ: MutableMapping[str, str]) -> Manager:
-    """Who runs this process, as far as the environment of its first program tells."""
+    """What started this process, as far as the environment tells."""
     if environ.pop("SYSTEMD_EXEC_PID", "") == str(os.getpid()):
         return "systemd"
-    # launchd names its job; in a terminal the variable holds 0 or an application's name.
+    # launchd sets the job's label here; in a terminal the variable holds 0 or an application's name.
     if environ.get("XPC_SERVICE_NAME", "").endswith("claude-proxy"):
         return "launchd"
     return "foreground"
 
 
 def logs_to_journal(environ: MutableMapping[str, str], descriptor: int = 2) -> bool:
-    """Whether `descriptor` (stderr) is the stream that systemd connected to the journal."""
+    """Whether `descriptor` (stderr) is connected to the journal."""
     try:
         info = os.fstat(descriptor)
     except OSError:

@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 
 from claude_proxy.paths import APP
-from claude_proxy.service.process import is_locked
+from claude_proxy.service.lock import is_locked
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-P", "-m", "claude_proxy")

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from claude_proxy.cli import ask
-from claude_proxy.cli.start import Running
 from claude_proxy.errors import ProxyError
+from tests.service.conftest import record_of
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
@@ -15,12 +15,14 @@ def chunk(**delta: object) -> bytes:
     return b"data: " + json.dumps({"choices": [{"index": 0, "delta": delta}]}).encode() + b"\n\n"
 
 
-def asked(*parts: bytes) -> list[str]:
-    """The pieces of an answer whose bytes are `parts`."""
+def answer_of(*parts: bytes) -> list[str]:
+    """The deltas of an answer whose bytes are `parts`."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
             with server.accept()[0] as client:
+                client.recv(65536)
+                client.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"instance": "i"}')
                 client.recv(65536)
                 client.sendall(b"".join(parts))
                 client.shutdown(socket.SHUT_WR)
@@ -28,8 +30,8 @@ def asked(*parts: bytes) -> list[str]:
                     pass
 
         threading.Thread(target=answer, daemon=True).start()
-        up = Running(f"http://127.0.0.1:{server.getsockname()[1]}", None, ())
-        return list(ask._answer(up, {"model": "m"}))
+        record = record_of(1234, instance="i", url=f"http://127.0.0.1:{server.getsockname()[1]}")
+        return list(ask._stream_answer(record, {"model": "m"}))
 
 
 def test_the_pieces_of_an_answer_come_in_order_and_end_with_done():
@@ -44,25 +46,25 @@ def test_the_pieces_of_an_answer_come_in_order_and_end_with_done():
         last,
         b"data: [DONE]\n\n",
     ]
-    assert [piece for piece in asked(*parts) if piece] == ["Hel", "lo"]
+    assert [piece for piece in answer_of(*parts) if piece] == ["Hel", "lo"]
 
 
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ([HEAD, chunk(content="Hel")], "the answer ended before its end"),
+        ([HEAD, chunk(content="Hel")], "the answer was cut off"),
         ([HEAD, b'data: {"error": {"message": "overloaded"}}\n\n'], "overloaded"),
         ([b'HTTP/1.1 404 No\r\n\r\n{"error": {"message": "no such model"}}'], "no such model"),
-        ([b"HTTP/1.1 500 No\r\n\r\n<html>"], "the daemon answered with what is no error of its own"),
-        ([HEAD, b"data: {\n\n"], "the answer is garbled"),
-        ([HEAD, b"data: {}\n\n"], "the answer is garbled"),
+        ([b"HTTP/1.1 500 No\r\n\r\n<html>"], "the daemon's answer cannot be read"),
+        ([HEAD, b"data: {\n\n"], "the answer cannot be read"),
+        ([HEAD, b"data: {}\n\n"], "the answer cannot be read"),
         ([b"SSH-2.0\r\n"], "the daemon does not answer"),
         ([], "the daemon does not answer"),
     ],
 )
 def test_an_answer_that_does_not_come_to_its_end_is_an_error(parts: list[bytes], message: str):
     with pytest.raises(ProxyError, match=message):
-        asked(*parts)
+        answer_of(*parts)
 
 
 def test_a_terminal_is_given_nothing_to_act_on():

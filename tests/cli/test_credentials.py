@@ -135,9 +135,9 @@ def test_a_key_is_set_used_and_forgotten(run: Run, ring: Ring, home: Path):
     assert ring.file.read_text() == KEY
     assert KEY not in done.stdout + done.stderr
     assert json.loads(run("credentials", "--json", **ring.variables).stdout)["in_use"] == "system keyring"
-    assert "forgotten" in run("credentials", "forget", **ring.variables).stderr
+    assert "removed" in run("credentials", "forget", **ring.variables).stderr
     assert not ring.file.exists()
-    assert "no key to forget" in run("credentials", "forget", **ring.variables).stderr
+    assert "no key was stored" in run("credentials", "forget", **ring.variables).stderr
 
 
 def test_a_key_is_typed_without_being_shown(ring: Ring):
@@ -181,7 +181,7 @@ async def test_upstream_is_asked_for_nothing_that_costs(run: Run):
         variables = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": url}
         done = await asyncio.to_thread(run, "credentials", "check", **variables)
         assert done.returncode == 0, done.stderr
-        assert done.stdout == f"{url} takes it: ANTHROPIC_API_KEY (API key …wxyz)\n"
+        assert done.stdout == f"{url} accepts it: ANTHROPIC_API_KEY (API key …wxyz)\n"
         assert [sent.path for sent in simulator[SENT]] == ["/v1/models?limit=1"]
 
 
@@ -211,4 +211,4 @@ def test_without_a_credential_nobody_is_asked(run: Run):
 def test_the_simulator_is_not_asked(run: Run):
     done = run("credentials", "check", CLAUDE_PROXY_SIMULATOR="1")
     assert done.returncode == 0
-    assert "nobody to ask" in done.stdout
+    assert "needs no credential" in done.stdout

@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from click.testing import CliRunner, Result
 
 from claude_proxy.cli.explain import explain
@@ -61,3 +62,18 @@ def test_a_retired_model_is_answered_by_its_successor_or_refused():
     assert "warning   model: claude-3-5-sonnet-20241022 is retired" in shown.stderr
     refused = explained(request, "--retired-models", "refuse")
     assert "Its successor is 'claude-sonnet-5-5'" in str(refused.exception)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_an_integer_that_python_itself_refuses_to_read_is_shown(arguments: list[str]):
+    digits = "9" * 5000
+    request = f'{{"model":"claude-opus-5-5","messages":[{{"role":"user","content":"hi"}}],"made_up":{digits}}}'
+    shown = CliRunner().invoke(explain, arguments, input=request, catch_exceptions=False)
+    assert shown.exit_code == 0
+    assert "no such parameter" in shown.output
+
+
+def test_a_parameter_s_name_cannot_act_on_the_terminal():
+    shown = explained({**REQUEST, "made\x1b[2Jup\n\u202e": 1})
+    assert "made\\x1b[2Jup\\n\\u202e: no such parameter" in shown.stderr
+    assert all(line.isprintable() for line in shown.stderr.splitlines())

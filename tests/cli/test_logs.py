@@ -34,7 +34,7 @@ def test_a_log_is_followed_through_its_rotation(tmp_path: Path, monkeypatch: pyt
         file.write_bytes(b"first of the next\n")
 
     monkeypatch.setattr(time, "sleep", rotate)
-    following = logs.followed(file, 4)
+    following = logs.follow_file(file, 4)
     assert [next(following) for _ in range(3)] == [b"new\n", b"last words\n", b"first of the next\n"]
 
 

@@ -7,14 +7,14 @@ import click
 import pytest
 
 from claude_proxy.cli import main
-from claude_proxy.errors import ConfigError, ProxyError
+from claude_proxy.errors import ConfigError, ProxyError, ServiceError
 from tests.cli.conftest import Run, environment
 
 
 @pytest.mark.parametrize("name", main._ENTRIES)
 def test_every_command_of_the_table_exists_and_says_what_the_table_says(name: str):
     entry = main._ENTRIES[name]
-    module, _, attribute = entry.place.partition(":")
+    module, _, attribute = entry.target.partition(":")
     command = getattr(importlib.import_module(f"claude_proxy.cli.{module}"), attribute)
     assert isinstance(command, click.Command)
     assert (command.short_help or command.get_short_help_str(limit=200)).rstrip(".") == entry.help.rstrip(".")
@@ -23,7 +23,7 @@ def test_every_command_of_the_table_exists_and_says_what_the_table_says(name: st
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["config"], ["status"], ["stop"], ["env"], ["logs"]])
 def test_a_command_that_needs_no_server_code_loads_none(arguments: list[str]):
-    heavy = ("aiohttp", "asyncio", "keyring", "msgspec", "psutil", "rich", "uvloop")
+    heavy = ("aiohttp", "asyncio", "keyring", "psutil", "rich", "uvloop")
     program = (
         "import sys, atexit\n"
         f"atexit.register(lambda: print([name for name in {heavy} if name in sys.modules], file=sys.stderr))\n"
@@ -56,11 +56,14 @@ def failing(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> int:
     ("problem", "code", "text"),
     [
         (ProxyError("no", hint="do this"), main.FAILURE, "error: no\nhint: do this\n"),
+        (ProxyError("a\x1b[2J\nb\u202e"), main.FAILURE, "error: a\\x1b[2J\\nb\\u202e\n"),
+        (ServiceError("it said:\n  a\x1bc\r"), main.FAILURE, "error: it said:\n  a\\x1bc\\r\n"),
+        (ProxyError("sk-ant-api03-abcdefgh"), main.FAILURE, "error: sk-ant-***\n"),
         (ConfigError("bad"), main.USAGE, "error: bad\n"),
         (KeyboardInterrupt(), main.INTERRUPTED, ""),
         (click.Abort(), main.INTERRUPTED, ""),
         (click.FileError("x", "Gone."), main.FAILURE, "error: could not open file 'x': Gone\n"),
-        (click.UsageError("Wrong."), main.USAGE, "error: wrong\nhint: `claude-proxy --help` shows what it takes\n"),
+        (click.UsageError("Wrong."), main.USAGE, "error: wrong\nhint: see `claude-proxy --help`\n"),
         (PermissionError(13, "Permission denied", "/x"), main.FAILURE, "error: /x: Permission denied\n"),
         (OSError("odd"), main.FAILURE, "error: odd\n"),
     ],

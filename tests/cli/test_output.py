@@ -45,3 +45,11 @@ def test_a_stream_that_is_closed_or_absent_has_no_colours():
 def test_columns_stand_below_each_other_and_the_last_keeps_its_length():
     assert output.columns([["a", "bb", "c"], ["aaa", "b", "cc"]]) == ["a    bb  c", "aaa  b   cc"]
     assert output.columns([["alone"]]) == ["alone"]
+
+
+def test_foreign_text_cannot_act_on_the_terminal_and_shows_no_secret(capsys: pytest.CaptureFixture[str]):
+    (line,) = output.columns([["claude-x\x1b]0;title\x07", "a\nb\u202e sk-ant-api03-abcdefgh"]])
+    assert line == "claude-x\\x1b]0;title\\x07  a\\nb\\u202e sk-ant-***"
+    output.error("a\x1b[2J\nb\r", "c\x9b")
+    output.warn("d\ne")
+    assert capsys.readouterr().err == "error: a\\x1b[2J\nb\\r\nhint: c\\x9b\nwarning: d\\ne\n"

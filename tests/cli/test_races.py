@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from claude_proxy.paths import paths
-from claude_proxy.service import process
+from claude_proxy.service import daemon, process
+from claude_proxy.service.lock import is_locked
 from tests.cli.conftest import COMMAND, Run, Spawn, environment
 from tests.support.waiting import until
 
@@ -31,8 +32,8 @@ def test_six_daemons_in_the_foreground_at_once_leave_one(spawn: Spawn):
     daemons = [spawn("serve", "--simulator", "--port", "0") for _ in range(6)]
     until(lambda: sum(each.poll() is None for each in daemons) == 1)
     (one,) = [each for each in daemons if each.poll() is None]
-    until(lambda: process.find(paths()))
-    found = process.find(paths())
+    until(lambda: daemon.find(paths()))
+    found = daemon.find(paths())
     assert found is not None
     assert found.pid == one.pid
     for other in daemons:
@@ -43,7 +44,7 @@ def test_six_daemons_in_the_foreground_at_once_leave_one(spawn: Spawn):
 
 def test_a_stop_during_a_start_waits_for_it_and_ends_what_it_started(spawn: Spawn, run: Run):
     start = spawn(*START)
-    until(lambda: process.is_locked(paths().turn_file))
+    until(lambda: is_locked(paths().command_lock_file))
     stop = run("stop")
     assert (stop.returncode, start.wait(60)) == (0, 0)
     assert "claude-proxy stopped" in stop.stderr
@@ -58,7 +59,7 @@ def test_stops_and_starts_in_any_order_leave_one_daemon_or_none(spawn: Spawn, ru
 
 def test_after_kill_9_a_start_just_works(run: Run):
     assert run(*START).returncode == 0
-    first = process.find(paths())
+    first = daemon.find(paths())
     assert first is not None
     os.kill(first.pid, signal.SIGKILL)
     until(lambda: run("status").returncode == 3)
@@ -107,7 +108,7 @@ def test_a_port_of_another_program_is_left_alone_and_the_program_named(run: Run)
         for command in ("start", "serve"):
             done = run(command, "--simulator", "--port", str(port))
             assert (done.returncode, done.stdout) == (1, "")
-            assert f"error: port {port} is taken by " in done.stderr
+            assert f"error: port {port} is in use by " in done.stderr
             assert f"(pid {os.getpid()})" in done.stderr
 
 
@@ -169,7 +170,7 @@ def test_a_read_only_home_is_no_obstacle_where_a_session_has_a_directory(tmp_pat
 
 def test_the_daemon_keeps_no_directory_and_no_terminal_busy(run: Run):
     assert run(*START).returncode == 0
-    found = process.find(paths())
+    found = daemon.find(paths())
     assert found is not None
     assert os.getsid(found.pid) == found.pid
     assert Path(f"/proc/{found.pid}/cwd").readlink() == Path("/")

@@ -1,35 +1,21 @@
-"""What `start` says; the transcripts show whole sessions."""
+"""What `start` prints; the transcripts show whole sessions."""
 
 import pytest
+from click.testing import CliRunner
 
 from claude_proxy.cli import start
-from claude_proxy.service import probe
+from claude_proxy.service.lifecycle import Running
 from tests.cli.test_status import RECORD
 
-SEARCHING: dict[str, object] = {"credential": {"found": None, "message": "the search for one has not ended yet"}}
-FOUND: dict[str, object] = {"credential": {"found": True, "source": "a source", "kind": "api_key"}}
 
-
-@pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
-    """What the daemon answers to requests for its status, one after the other; the last one is repeated."""
-    left: list[dict[str, object]] = []
-    monkeypatch.setattr(probe, "get_json", lambda *_, **__: left.pop(0) if len(left) > 1 else left[0])
-    monkeypatch.setattr(start, "POLL_INTERVAL", 0.001)
-    return left
-
-
-def test_the_credential_of_a_service_is_asked_for_until_the_daemon_has_looked(answers: list[dict[str, object]]):
-    answers += [SEARCHING, SEARCHING, FOUND]
-    assert start._told(start._status_after_search(RECORD)) == ["credential: a source (API key)"]
-
-
-def test_a_daemon_of_an_older_version_is_asked_once(answers: list[dict[str, object]]):
-    answers += [{}, FOUND]
-    assert start._status_after_search(RECORD) == {}
-
-
-def test_a_daemon_that_goes_on_searching_is_given_up(answers: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(start, "SEARCH_TIMEOUT", 0.01)
-    answers += [SEARCHING]
-    assert start._status_after_search(RECORD) == SEARCHING
+@pytest.mark.parametrize(
+    ("started_by", "remark"),
+    [
+        (None, "claude-proxy is already running (pid 5); `claude-proxy restart` restarts it\n"),
+        ("claude-proxy", ""),
+    ],
+)
+def test_a_daemon_that_ran_before_is_reported(monkeypatch: pytest.MonkeyPatch, started_by: str | None, remark: str):
+    monkeypatch.setattr(start, "ensure_running", lambda _: (Running(RECORD, started_by), ["base URL: x"]))
+    shown = CliRunner().invoke(start.start, [], catch_exceptions=False)
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (0, "base URL: x\n", remark)

@@ -98,7 +98,7 @@ def test_a_command_is_run_and_waited_for(windows: Windows) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("service", "install"), "there is no service manager here that is known"),
+        (("service", "install"), "this system has no supported service manager"),
         (("serve", "--unix-socket", "/x"), "unix_socket is not available on Windows"),
         (("serve", "--api-key-file", "/x"), "api_key_file is not available on Windows"),
     ],

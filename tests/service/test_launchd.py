@@ -9,10 +9,10 @@ from claude_proxy.errors import ServiceError
 from claude_proxy.paths import Paths
 from claude_proxy.service import launchd
 from claude_proxy.service.launchd import Launchd
-from claude_proxy.service.supervisor import Order, order
+from claude_proxy.service.supervisor import ServiceSpec, service_spec
 
 GOLDEN = Path(__file__).with_name("launchd.plist")
-ORDER = Order(
+SPEC = ServiceSpec(
     command=("/Users/zoë/.venv/bin/python", "-P", "-m", "claude_proxy", "serve"),
     addresses=("127.0.0.1:8000",),
     drain=30.0,
@@ -36,8 +36,8 @@ def manager(tmp_path: Path):
     return Launchd({"PATH": f"{program.parent}:/usr/bin:/bin", "HOME": str(tmp_path / "home")})
 
 
-def a_plain_order(tmp_path: Path) -> Order:
-    return order(Config(), Paths(tmp_path / "config.toml", tmp_path / "state", tmp_path / "data"), {})
+def a_plain_spec(tmp_path: Path) -> ServiceSpec:
+    return service_spec(Config(), Paths(tmp_path / "config.toml", tmp_path / "state", tmp_path / "data"), {})
 
 
 def asked(tmp_path: Path) -> list[str]:
@@ -47,16 +47,16 @@ def asked(tmp_path: Path) -> list[str]:
 
 
 def test_the_agent_is_the_golden_file_and_a_property_list():
-    text = launchd.render(ORDER)
+    text = launchd.render(SPEC)
     assert text == GOLDEN.read_text("utf-8")
     agent = plistlib.loads(text.encode())
-    assert agent["ProgramArguments"] == [*ORDER.command, "--background"]
+    assert agent["ProgramArguments"] == [*SPEC.command, "--background"]
     assert agent["KeepAlive"] == {"SuccessfulExit": False}
-    assert agent["ExitTimeOut"] > ORDER.drain
+    assert agent["ExitTimeOut"] > SPEC.drain
 
 
 def test_an_agent_is_loaded_started_and_taken_away(manager: Launchd, tmp_path: Path):
-    wanted = a_plain_order(tmp_path)
+    wanted = a_plain_spec(tmp_path)
     assert manager.missing() is None
     assert not manager.is_installed()
     manager.install(wanted)
@@ -81,4 +81,9 @@ def test_without_launchd_that_is_said(manager: Launchd, tmp_path: Path):
     (tmp_path / "fails").touch()
     assert (manager.missing() or "").startswith("launchd does not run for this user")
     with pytest.raises(ServiceError, match=r"`launchctl enable .*` failed: .*No such file"):
-        Launchd({"PATH": "/nonexistent", "HOME": str(tmp_path)}).install(a_plain_order(tmp_path))
+        Launchd({"PATH": "/nonexistent", "HOME": str(tmp_path)}).install(a_plain_spec(tmp_path))
+
+
+def test_a_control_character_in_a_path_is_refused(tmp_path: Path):
+    with pytest.raises(ServiceError, match="it holds a control character"):
+        service_spec(Config(), Paths(tmp_path / "config.toml", tmp_path / "sta\x1bte", tmp_path / "data"), {})

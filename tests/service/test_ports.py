@@ -29,7 +29,7 @@ def test_any_port_is_always_free():
 def test_a_taken_port_names_its_owner_and_what_to_do(taken: int):
     with pytest.raises(ServiceError) as caught:
         ports.check_free("localhost", taken)
-    assert caught.value.message == f"port {taken} is taken by {psutil.Process().name()} (pid {os.getpid()})"
+    assert caught.value.message == f"port {taken} is in use by {psutil.Process().name()} (pid {os.getpid()})"
     assert "--port 0" in (caught.value.hint or "")
 
 
@@ -38,17 +38,17 @@ def test_an_owner_that_the_system_hides_is_another_program(taken: int, monkeypat
         raise psutil.AccessDenied
 
     monkeypatch.setattr(psutil, "net_connections", refuse)
-    with pytest.raises(ServiceError, match=f"port {taken} is taken by another program"):
+    with pytest.raises(ServiceError, match=f"port {taken} is in use by another program"):
         ports.check_free("127.0.0.1", taken)
 
 
-def test_nobody_owns_a_free_port():
+def test_a_free_port_has_no_owner():
     assert ports.owner_of(0) is None
 
 
 @pytest.mark.parametrize(
     ("number", "message"),
-    [(errno.EACCES, "port 80 is not for ordinary users"), (errno.EADDRNOTAVAIL, "cannot listen on ::1:80: Cannot")],
+    [(errno.EACCES, "port 80 needs privileges"), (errno.EADDRNOTAVAIL, "cannot listen on ::1:80: Cannot")],
 )
 def test_other_reasons_are_told_apart(number: int, message: str):
     assert ports.cannot_listen("::1", 80, OSError(number, "")).message.startswith(message)
