@@ -55,7 +55,7 @@ def test_an_https_link_is_passed_on(url: str):
         "data:image/png;base64,", "data:image/png;base64,A", "data:image/png;base64,é", "data:image/svg+xml,<svg/>",
     ],
 )  # fmt: skip
-def test_what_is_no_image_is_refused_with_its_place(url: str):
+def test_what_is_no_image_is_refused_with_its_path(url: str):
     with pytest.raises(InvalidRequest) as refusal:
         image_block(url, "messages[0].content[0].image_url")
     assert refusal.value.param == "messages[0].content[0].image_url"
@@ -142,7 +142,7 @@ def test_a_file_upstream_keeps_is_named():
         (FileInput(file_data="***"), "f.file_data"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused_with_its_place(file: FileInput, param: str):
+def test_a_file_that_cannot_be_read_is_refused_with_its_path(file: FileInput, param: str):
     with pytest.raises(InvalidRequest) as refusal:
         document_block(file, "f")
     assert refusal.value.param == param

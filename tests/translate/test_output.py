@@ -57,7 +57,7 @@ def test_json_is_asked_for_with_one_sentence_behind_all_others():
         ({"verbosity": "chatty"}, "verbosity"),
     ],
 )
-def test_what_is_no_format_is_refused_with_its_place(fields: dict[str, Any], param: str):
+def test_an_invalid_format_is_refused_with_its_path(fields: dict[str, Any], param: str):
     with pytest.raises(InvalidRequest) as refusal:
         translated(fields)
     assert refusal.value.param == param

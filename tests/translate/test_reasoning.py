@@ -12,7 +12,7 @@ from tests.dialects.chat.case import sent, translated
 OLD = "claude-sonnet-4-5"
 
 
-def test_without_the_wish_to_show_reasoning_nobody_asks_for_its_text():
+def test_reasoning_text_that_is_not_shown_is_not_asked_for():
     hidden = Options(reasoning_text=False)
     fields = {"model": "claude-opus-5"}
     assert sent(fields, options=hidden)["thinking"] == {"type": "adaptive"}

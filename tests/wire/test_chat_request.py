@@ -55,7 +55,7 @@ def test_only_the_model_and_the_messages_are_required():
     assert request.messages[0].content == "hi"
 
 
-def test_keys_that_nobody_knows_are_named():
+def test_unknown_fields_are_named():
     _, strangers = read_chat_request(json.dumps(HELLO | {"best_of": 3, "num_ctx": 1, "seed": 1}).encode())
     assert strangers == {"best_of", "num_ctx"}
 

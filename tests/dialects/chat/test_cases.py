@@ -53,7 +53,7 @@ def test_the_expected_request_is_one_that_upstream_takes(case: Case) -> None:
 
 
 @of(REFUSED)
-def test_a_request_that_cannot_be_said_is_refused_with_its_place(case: Case) -> None:
+def test_a_request_that_cannot_be_translated_is_refused_with_its_path(case: Case) -> None:
     with pytest.raises(ProxyError) as refusal:
         case.translation()
     assert error_of(refusal.value) == case.json("error.json")

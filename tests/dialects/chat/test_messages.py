@@ -124,7 +124,7 @@ def test_turns_alternate_begin_with_the_user_and_are_never_blank(messages: list[
         ({"role": "function", "content": "x"}, "messages[1].name"),
     ],
 )
-def test_what_cannot_be_said_is_refused_with_its_place(message: Any, param: str):
+def test_a_message_that_cannot_be_translated_is_refused_with_its_path(message: Any, param: str):
     with pytest.raises(InvalidRequest) as refusal:
         translated({"messages": [user(), message]})
     assert refusal.value.param == param

@@ -63,7 +63,7 @@ IGNORED: list[dict[str, Any]] = [
     {"max_tokens": 10_000_000},
     {"max_completion_tokens": 10_000_000},
     {"tool_choice": "required"},
-    {"nobody_knows_this": 1},
+    {"unknown_parameter": 1},
     {"model": "claude-opus-5-5", "reasoning_effort": "none"},
 ]
 

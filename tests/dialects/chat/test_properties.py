@@ -253,7 +253,7 @@ REQUESTS = st.builds(
 
 @bounded
 @given(REQUESTS, st.builds(Options, max_tokens=st.sampled_from([0, 0, 500, 3000]), fast_mode=st.booleans()))
-def test_every_request_is_one_that_upstream_takes_or_is_refused_with_its_place(
+def test_every_request_is_one_that_upstream_takes_or_is_refused_with_its_path(
     request: dict[str, Any], options: Options
 ):
     translation = _translated(request, options)

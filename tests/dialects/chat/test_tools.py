@@ -108,7 +108,7 @@ def test_the_place_of_a_search_is_flattened(location: Any, expected: Any):
         ),
     ],
 )
-def test_what_is_no_tool_is_refused_with_its_place(fields: dict[str, Any], param: str):
+def test_an_invalid_tool_is_refused_with_its_path(fields: dict[str, Any], param: str):
     with pytest.raises(InvalidRequest) as refusal:
         translated(fields)
     assert refusal.value.param == param
