@@ -28,11 +28,15 @@ CONTINUE = "Continue."
 
 
 class Conversation:
-    """The turns so far and their tool calls. `param` is always the message's path, for errors and notes."""
+    """The turns so far and their tool calls.
 
-    def __init__(self, draft: Draft) -> None:
+    `param` is the path of all messages here and of one message in the methods, for errors and notes.
+    """
+
+    def __init__(self, draft: Draft, *, param: str) -> None:
         self._draft = draft
-        self._calls = Calls(draft)
+        self._param = param
+        self._calls = Calls(draft, param)
         self._system: list[TextBlock] = []
         self._turns: list[Turn] = []
         self._native: list[tuple[str, list[TextBlock]]] = []  # system messages of the last turn, with their params
@@ -136,11 +140,11 @@ class Conversation:
 
     # ------------------------------------------------------------------------------------------- at the end
 
-    def finish(self, *, param: str) -> None:
-        """Write `system` and `messages` of the draft. `param` names all messages together."""
-        draft = self._draft
+    def finish(self) -> None:
+        """Write `system` and `messages` of the draft."""
+        draft, param = self._draft, self._param
         self._send_last_system_as_user()
-        turns = self._calls.placed(self._turns) or [Turn("user", [self._last_system(param)])]
+        turns = self._calls.placed(self._turns) or [Turn("user", [self._last_system()])]
         if turns[0].role == "assistant":
             draft.note(
                 "changed",
@@ -164,11 +168,11 @@ class Conversation:
                 "changed", param, "a last system message after an assistant message was sent as a user message"
             )
 
-    def _last_system(self, param: str) -> Block:
+    def _last_system(self) -> Block:
         if not self._system:
-            raise InvalidRequest("No message has any content.", param=param, code="invalid_value")
+            raise InvalidRequest("No message has any content.", param=self._param, code="invalid_value")
         self._draft.note(
-            "changed", param, "the last system message was sent as a user message: there was no user message"
+            "changed", self._param, "the last system message was sent as a user message: there was no user message"
         )
         return self._system.pop()
 

@@ -27,8 +27,9 @@ class Turn(Struct):
 class Calls:
     """The tool calls of a conversation, in the order in which its messages are read."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, param: str) -> None:
         self._draft = draft
+        self._param = param  # of all messages, for notes
         self._used: set[str] = set()  # ids sent
         self._open: dict[str, deque[str]] = {}  # client's id -> ids sent that have no result yet
         self._closed: set[str] = set()  # client's ids that were answered
@@ -39,7 +40,7 @@ class Calls:
         """The id to send for the call that the client calls `client_id`."""
         sent = self._new_id(client_id or "call")
         if sent != client_id:
-            self._draft.note("changed", "messages", f"the call id '{client_id}' was sent as '{sent}'")
+            self._draft.note("changed", self._param, f"the call id '{client_id}' was sent as '{sent}'")
         self._open.setdefault(client_id, deque()).append(sent)
         return sent
 
@@ -98,6 +99,6 @@ class Calls:
         if (result := self._results.get(sent)) is not None:
             return result
         self._draft.warn(
-            "messages", f"the call '{sent}' has no result in the history, so an error result was put in its place"
+            self._param, f"the call '{sent}' has no result in the history, so an error result was put in its place"
         )
         return ToolResultBlock(sent, NO_RESULT, is_error=True)

@@ -13,9 +13,9 @@ from tests.translate.middle import as_json, draft, warnings
 
 def built(build: Callable[[Conversation], None], model: str = "claude-opus-4-8") -> Draft:
     made = draft(model)
-    conversation = Conversation(made)
+    conversation = Conversation(made, param="input")
     build(conversation)
-    conversation.finish(param="input")
+    conversation.finish()
     return made
 
 
@@ -61,7 +61,7 @@ def test_results_stand_first_in_the_turn_after_their_calls_in_the_calls_order():
 
 def test_a_name_in_the_history_is_the_one_that_its_tool_gets():
     made = draft()
-    call = Conversation(made).call("x", "a.b", Raw(b"{}"))
+    call = Conversation(made, param="input").call("x", "a.b", Raw(b"{}"))
     assert made.tool_names == {"a.b": call.name}
 
 
@@ -109,6 +109,14 @@ def test_thinking_alone_makes_no_turn():
         conversation.add_assistant([], thinking=[ThinkingBlock("t", "s")])
 
     assert turns(built(build)) == ["user: A"]
+
+
+def test_what_concerns_the_whole_history_is_noted_under_its_dialects_name():
+    def build(conversation: Conversation) -> None:
+        conversation.add_user(text("A"))
+        conversation.add_assistant([conversation.call("x.1", "f", Raw(b"{}"))])
+
+    assert {note.param for note in built(build).notes} == {"input"}
 
 
 def test_a_conversation_without_any_content_is_refused():

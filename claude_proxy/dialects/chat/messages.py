@@ -21,7 +21,7 @@ def read_messages(draft: Draft, messages: Sequence[chat.ChatMessage]) -> None:
             param="messages",
             code="empty_array",
         )
-    conversation = Conversation(draft)
+    conversation = Conversation(draft, param="messages")
     named = _has_several_names(messages)
     for index, message in enumerate(messages):
         param = f"messages[{index}]"
@@ -42,7 +42,7 @@ def read_messages(draft: Draft, messages: Sequence[chat.ChatMessage]) -> None:
             case chat.FunctionMessage():
                 content = result_content(draft, message.content, f"{param}.content")
                 conversation.add_result_by_name(message.name, content, param=param)
-    conversation.finish(param="messages")
+    conversation.finish()
 
 
 def _has_several_names(messages: Sequence[chat.ChatMessage]) -> bool:

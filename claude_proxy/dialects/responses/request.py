@@ -122,7 +122,7 @@ def to_messages_request(
 
 def _read_input(draft: Draft, request: wire.ResponsesRequest, history: History) -> list[tuple[Raw, str]]:
     """Write `system` and `messages` of the draft; the tools that stand among the items, each with its path."""
-    conversation = Conversation(draft)
+    conversation = Conversation(draft, param="input")
     if request.instructions and request.instructions.strip():
         conversation.add_system([TextBlock(request.instructions)], param="instructions")
     reader = InputReader(draft, conversation)
@@ -137,7 +137,7 @@ def _read_input(draft: Draft, request: wire.ResponsesRequest, history: History) 
             conversation.add_user([TextBlock(text)] if text.strip() else [])
         case items:
             reader.read(items, "input")
-    conversation.finish(param="input")
+    conversation.finish()
     return reader.additional_tools
 
 
