@@ -60,6 +60,8 @@ class Setting:
             found = msgspec.convert(self._parse(value), self.type, strict=not isinstance(value, str))
         except (msgspec.ValidationError, ValueError):
             raise ConfigError(f"{where} must be {self._accepted()}, not {value!r}") from None
+        if not _is_utf8(as_text(found)):
+            raise ConfigError(f"{where} must be UTF-8, not {value!r}")
         if self.file and found and not Path(found).expanduser().is_absolute():
             raise ConfigError(f"{where} must be an absolute path, not {found!r}", hint="the daemon runs in /")
         return types.MappingProxyType(found) if isinstance(found, dict) else found
@@ -139,6 +141,15 @@ def as_argument(item: Setting, text: str) -> str:
     if item.kind is bool:
         return item.flag if text == "true" else item.flag.replace("--", "--no-", 1)
     return f"{item.flag}={text}"
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether `text` has no surrogates, which stand for bytes of a command line or a variable that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _pairs(value: str) -> dict[str, str]:

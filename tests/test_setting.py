@@ -33,6 +33,7 @@ def test_a_field_holds_everything_about_its_setting():
         (NUMBER, "9" * 5000, "x must be a whole number between 1 and 9"),
         (PLACE, "key", "x must be an absolute path, not 'key'"),
         (PLACE, 1, "x must be text, not 1"),
+        (PLACE, "/a\udcff", "x must be UTF-8, not '/a\\udcff'"),
         (Setting("n", Count, 0, ""), "-1", "x must be a whole number of at least 0, not '-1'"),
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from claude_proxy.config import Config, is_loopback
 from claude_proxy.errors import ConfigError, ServiceError
+from claude_proxy.files import make_directory
 
 BACKLOG = 1024
 PORTS_TRIED = 5
@@ -98,7 +99,7 @@ def bind_unix(file: str) -> Iterator[socket.socket]:
     """
     path = Path(file).expanduser()
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(path.parent)
         about = path.parent.stat()
         if about.st_uid != os.getuid() or about.st_mode & 0o022:
             raise ConfigError(f"others can change {path.parent}, so a socket there could be replaced")

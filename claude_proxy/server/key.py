@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from claude_proxy.errors import ConfigError
+from claude_proxy.files import make_directory
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def _read(path: Path) -> bytes:
 
 
 def _create(path: Path) -> bytes:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(path.parent)
     key = secrets.token_urlsafe(32).encode()
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as made:
         made.write(key + b"\n")

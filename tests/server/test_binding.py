@@ -1,5 +1,6 @@
 import contextlib
 import errno
+import os
 import socket
 import stat
 from pathlib import Path
@@ -70,6 +71,14 @@ def test_a_unix_socket_is_for_this_user_alone_and_goes_with_the_server(place: Pa
         assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
         assert address(made, "127.0.0.1") == f"unix:{place}"
     assert not place.exists()
+
+
+def test_no_directory_that_is_made_for_it_is_open_to_others(tmp_path: Path) -> None:
+    before = os.umask(0)
+    with bind_unix(str(tmp_path / "a" / "b" / "socket")):
+        pass
+    os.umask(before)
+    assert [stat.S_IMODE((tmp_path / each).stat().st_mode) for each in ("a", "a/b")] == [0o700, 0o700]
 
 
 def test_a_socket_that_a_dead_server_left_is_replaced(place: Path) -> None:

@@ -22,6 +22,13 @@ def test_a_key_is_made_once_for_this_user_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
+def test_no_directory_that_is_made_for_it_is_open_to_others(tmp_path: Path) -> None:
+    before = os.umask(0)
+    read_key(str(tmp_path / "a" / "b" / "key"))
+    os.umask(before)
+    assert [stat.S_IMODE((tmp_path / each).stat().st_mode) for each in ("a", "a/b")] == [0o700, 0o700]
+
+
 def test_a_key_of_the_users_own_is_taken_without_the_line_end(home: Path) -> None:
     file = home / "key"
     file.write_text("  a-key-of-the-users-own\n")
