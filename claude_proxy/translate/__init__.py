@@ -1,1 +1,1 @@
-"""Pure translation between the two dialects: the same bytes in give the same bytes out."""
+"""The middle: Messages requests under construction and replies as events. It knows no dialect and does no I/O."""
