@@ -30,7 +30,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/models/{id:.+}", models.retrieve_model, OPENAI, native=MESSAGES),
     Route("POST", "/messages", messages.messages, MESSAGES),
     Route("POST", "/messages/count_tokens", messages.count_tokens, MESSAGES),
-    Route("*", "/messages/{rest:[^/].*}", not_found, MESSAGES),
+    Route("*", "/messages/{rest:[^/](?s:.*)}", not_found, MESSAGES),
     *(Route("*", f"/{name}{{rest:(/.*)?}}", unsupported(name), refusing=True) for name in UNSUPPORTED),
 )
 
