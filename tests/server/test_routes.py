@@ -51,7 +51,7 @@ VALUE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_ch
 HEADERS = st.fixed_dictionaries(
     {
         "Host": st.sampled_from([*["localhost", "127.0.0.1:8000", "[::1]"] * 5, "evil.example", "0.0.0.0", "a@b"]),
-        "Content-Type": st.sampled_from(["application/json"] * 5 + ["application/json; charset=utf-8", "text/plain"]),
+        "Content-Type": st.sampled_from(["application/json", "application/json; charset=utf-8", "text/plain"]),
     },
     optional={
         "Accept": st.sampled_from(["*/*", "text/event-stream"]) | VALUE,
