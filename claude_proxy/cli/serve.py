@@ -85,4 +85,5 @@ def _serve(
         sockets=sockets or None,
         manager=run.Manager(notifier.beat, stopping, notifier.interval or 10.0),
         reread=reread,
+        store_file=paths().store_file,
     )

@@ -17,15 +17,20 @@ from claude_proxy.server.headers import add_headers
 from claude_proxy.server.key import read_key
 from claude_proxy.server.policy import POLICY, Policy
 from claude_proxy.server.replies import replies
+from claude_proxy.server.response_store import RESPONSE_STORE, ResponseStore
 from claude_proxy.server.routing import Route, add_routes, not_found
 from claude_proxy.server.state import STATE, State
 from claude_proxy.server.unsupported import UNSUPPORTED, unsupported
+from claude_proxy.store.store import Store
 from claude_proxy.upstream.base import Backend
 
 # Below the mounts of the dialect's API.
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/chat/completions", chat_completions, CHAT),
     Route("POST", "/responses", responses.create, RESPONSES),
+    Route("GET", "/responses/{id}", responses.retrieve, RESPONSES),
+    Route("DELETE", "/responses/{id}", responses.delete, RESPONSES),
+    Route("GET", "/responses/{id}/input_items", responses.input_items, RESPONSES),
     Route("GET", "/models", models.list_models, OPENAI, native=MESSAGES),
     Route("GET", "/models/{id:.+}", models.retrieve_model, OPENAI, native=MESSAGES),
     Route("POST", "/messages", messages.messages, MESSAGES),
@@ -42,23 +47,33 @@ OWN_ROUTES: tuple[Route, ...] = (
 )
 
 
-def proxy_app(config: Config, backend: Backend, chain: CredentialChain, *, nonce: str | None = None) -> web.Application:
-    """The whole HTTP surface. The caller closes `backend`."""
+def proxy_app(
+    config: Config,
+    backend: Backend,
+    chain: CredentialChain,
+    *,
+    nonce: str | None = None,
+    store: Store | None = None,
+) -> web.Application:
+    """The whole HTTP surface. The caller closes `backend` and `store`; without a store nothing is kept."""
     app = web.Application(middlewares=[replies, guard, limit_concurrency])
     app[POLICY] = Policy.of(config, read_key(config.api_key_file))
     app[BUDGET] = BodyBudget(config.max_body_total)
     app[CONCURRENCY] = ConcurrencyLimit(config.max_concurrency)
     app[STATE] = State(config, backend, chain, Catalog(backend, config.models_ttl), nonce)
+    app[RESPONSE_STORE] = ResponseStore(store)
     app.on_response_prepare.append(add_headers)
-    app.on_startup.append(_ask_for_models)
+    app.on_startup.append(_start)
     app.on_cleanup.append(_close)
     add_routes(app, ROUTES, OWN_ROUTES, expect)
     return app
 
 
-async def _ask_for_models(app: web.Application) -> None:
+async def _start(app: web.Application) -> None:
     app[STATE].catalog.snapshot()
+    await app[RESPONSE_STORE].open()
 
 
 async def _close(app: web.Application) -> None:
+    await app[RESPONSE_STORE].close()
     await app[STATE].catalog.close()

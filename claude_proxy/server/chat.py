@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from claude_proxy.dialects.base import GeneratingDialect
+from claude_proxy.dialects.base import GeneratingDialect, Request
 from claude_proxy.dialects.chat.dialect import CHAT
 from claude_proxy.server.exchange import BODY, EXCHANGE
 from claude_proxy.server.generation import Generation, Sending
@@ -17,19 +17,22 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
 
 
 async def generate(request: web.Request, dialect: GeneratingDialect) -> web.StreamResponse:
+    return await answer(request, dialect.read(request.get(BODY, b"")))
+
+
+async def answer(request: web.Request, ask: Request) -> web.StreamResponse:
     """Answer a request for a generation, streamed or in one body, as it asks."""
     state = request.app[STATE]
-    ask = dialect.read(request.get(BODY, b""))
     with Generation(state, request[EXCHANGE], ask, sending(request)) as generation:
         await generation.begin()
         headers = header_safe(generation.headers)
         if not ask.stream:
             headers["Content-Type"] = "application/json"
             return web.Response(body=await generation.fold(), headers=headers)
-        answer = generation.streamed()
+        events = generation.streamed()
         keepalive = state.config.keepalive_interval
-        async with open_stream(request, headers, events=answer, keepalive=keepalive) as client:
-            await generation.stream(answer, client)
+        async with open_stream(request, headers, events=events, keepalive=keepalive) as client:
+            await generation.stream(events, client)
         if request[EXCHANGE].error is None:
             await generation.drain()
     return client

@@ -138,7 +138,7 @@ class Generation:
 
     def streamed(self) -> StreamedAnswer:
         """The answer as a stream, to be given to `stream`."""
-        answer = self._translated.streamed(id_=self._own_id(), created=int(time.time()))
+        answer = self._translated.streamed(id_=own_id(self._exchange), created=int(time.time()))
         self._choices = answer.choices
         return answer
 
@@ -150,7 +150,7 @@ class Generation:
 
     async def fold(self) -> bytes:
         """The whole answer as one body. Raises ProxyError when it cannot be whole."""
-        answer = self._translated.folded(id_=self._own_id(), created=int(time.time()))
+        answer = self._translated.folded(id_=own_id(self._exchange), created=int(time.time()))
         self._choices = answer.choices
         pairs = zip(self._sent, answer.choices, strict=True)
         await gathered([self._read(sent, choice, choice) for sent, choice in pairs])
@@ -176,9 +176,6 @@ class Generation:
             self._close(sent)
         elif (turn := reader.remembered(self._model.id, translation.prefix)) is not None:
             self._state.thinking.remember(turn)
-
-    def _own_id(self) -> str:
-        return self._exchange.id.removeprefix("req_")
 
     # ----------------------------------------------------------------------------------------------- the end
 
@@ -234,6 +231,11 @@ class Generation:
             first = note.kind == "warning" and self._state.first_time((client, note.param.partition("[")[0]))
             level = logging.WARNING if first else logging.DEBUG
             log.log(level, "%s from %s: %s", one_line(note.param[:100]), client, note.text)
+
+
+def own_id(exchange: Exchange) -> str:
+    """The part that the ids of a request and of its answer have in common, while upstream has given none."""
+    return exchange.id.removeprefix("req_")
 
 
 class _Discard:

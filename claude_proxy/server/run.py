@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 
 from aiohttp import web
 
@@ -18,6 +19,7 @@ from claude_proxy.server.lifecycle import LAST_WORDS, Server
 from claude_proxy.server.reload import Reload
 from claude_proxy.server.signals import Signals
 from claude_proxy.server.state import STATE, State
+from claude_proxy.store.store import Limits, Store
 from claude_proxy.upstream.factory import make_backend
 
 log = logging.getLogger(__name__)
@@ -41,18 +43,22 @@ def serve(
     sockets: list[socket.socket] | None = None,
     manager: Manager | None = None,
     reread: Callable[[], Config] | None = None,
+    store_file: Path | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code.
 
     `ready` is called with the address, such as `http://127.0.0.1:8000`, once connections are accepted. `nonce` is
     returned as `instance` by GET /health. `sockets` listen already (socket activation) and replace `config.host` and
-    `config.port`. `reread` reads the settings again, on SIGHUP. Raises ServiceError when the port cannot be bound,
+    `config.port`. `reread` reads the settings again, on SIGHUP. Responses are stored in
+    `store_file` unless `config.store` is off. Raises ServiceError when the port cannot be bound,
     ConfigError when a setting cannot be used.
     """
     process.keep_secrets_in_memory()
     process.keep_freed_memory()
     with asyncio.Runner(loop_factory=process.loop_factory()) as runner:
-        return runner.run(_serve(config, environ, ready or (lambda _: None), nonce, sockets, manager, reread))
+        return runner.run(
+            _serve(config, environ, ready or (lambda _: None), nonce, sockets, manager, reread, store_file)
+        )
 
 
 async def _serve(
@@ -63,6 +69,7 @@ async def _serve(
     sockets: list[socket.socket] | None,
     manager: Manager | None,
     reread: Callable[[], Config] | None,
+    store_file: Path | None,
 ) -> int:
     signals, given = Signals(), config
     async with contextlib.AsyncExitStack() as stack:
@@ -78,7 +85,11 @@ async def _serve(
         chain = credential_chain(config, environ)
         backend = make_backend(config, chain, environ)
         stack.push_async_callback(backend.close)
-        app = proxy_app(config, backend, chain, nonce=nonce)
+        store = None
+        if config.store and store_file is not None:
+            store = Store(store_file, Limits(config.store_max_size, config.store_max_age))
+            stack.push_async_callback(store.close)
+        app = proxy_app(config, backend, chain, nonce=nonce, store=store)
         server = Server(app)
         stack.push_async_callback(server.close)
         if reread:

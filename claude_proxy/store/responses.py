@@ -20,6 +20,11 @@ MAX_DEPTH = 1000
 MAX_CHAIN_BYTES = 64 * 1024 * 1024
 
 
+_ITEM = """
+    SELECT input, body FROM response_items JOIN responses ON responses.id = response_id
+    WHERE response_items.id = ? AND NOT deleted ORDER BY created_at DESC LIMIT 1"""
+
+
 class StoredResponse(msgspec.Struct, frozen=True):
     """A response, with the input items of its request. `body` is a JSON object, `input` a JSON list of objects."""
 
@@ -86,6 +91,7 @@ def put(
             *(response.previous_response_id, response.size, response.input, response.body),
         ),
     )
+    _index_items(connection, response.id, (*_ids(response.input), *_ids(_output(response.body))))
     if response.conversation_id is not None and conversation_items:
         conversations.add_items(connection, response.conversation_id, conversation_items, now)
 
@@ -104,6 +110,8 @@ def update(
         " WHERE id = ?1 AND NOT deleted RETURNING conversation_id",
         (response_id, status, body),
     ).fetchone()
+    if row is not None:
+        _index_items(connection, response_id, _ids(_output(body)))
     if row is not None and row[0] is not None and conversation_items:
         conversations.add_items(connection, row[0], conversation_items, now)
     return row is not None
@@ -166,6 +174,19 @@ def input_items(connection: sqlite3.Connection, response_id: str, paging: Paging
     return page_of([_item(index, raw) for index, raw in enumerate(_raw_list(row[0]))], paging)
 
 
+def items(connection: sqlite3.Connection, item_ids: Sequence[str]) -> dict[str, bytes]:
+    """The items with these ids, as the newest response has them; those of deleted responses are not found."""
+    found: dict[str, bytes] = {}
+    for item_id in dict.fromkeys(item_ids):
+        row = connection.execute(_ITEM, (item_id,)).fetchone()
+        if row is None:
+            continue
+        listed = (*_raw_list(_output(row[1])), *_raw_list(row[0]))
+        match = (raw for raw in listed if msgspec.json.decode(raw, type=_ItemId).id == item_id)
+        found.update((item_id, bytes(raw)) for raw in match)
+    return found
+
+
 def expire(connection: sqlite3.Connection, before: float, limit: int) -> int:
     """Delete responses that are older than `before`, the newest of these first: what continues others goes first."""
     rows = connection.execute(
@@ -205,6 +226,16 @@ SCHEMA = Schema(
             WHERE previous_response_id IS NOT NULL""",
             "CREATE INDEX responses_unfinished ON responses (status) WHERE status IN ('queued', 'in_progress')",
         ),
+        (
+            # For references to single items.
+            """
+            CREATE TABLE response_items (
+                id TEXT NOT NULL,
+                response_id TEXT NOT NULL REFERENCES responses ON DELETE CASCADE,
+                PRIMARY KEY (id, response_id)
+            ) WITHOUT ROWID""",
+            "CREATE INDEX response_items_by_response ON response_items (response_id)",
+        ),
     ),
     expire=expire,
     evict=evict,
@@ -230,6 +261,18 @@ def _is_kept_for_nothing(connection: sqlite3.Connection, response_id: str) -> bo
 def _is_continued(connection: sqlite3.Connection, response_id: str) -> bool:
     query = "SELECT 1 FROM responses WHERE previous_response_id = ? LIMIT 1"
     return connection.execute(query, (response_id,)).fetchone() is not None
+
+
+def _index_items(connection: sqlite3.Connection, response_id: str, ids: Sequence[str]) -> None:
+    connection.executemany(
+        "INSERT OR IGNORE INTO response_items (id, response_id) VALUES (?, ?)", [(id_, response_id) for id_ in ids]
+    )
+
+
+def _ids(json: bytes) -> list[str]:
+    """The ids of the items in a JSON list, of those that have one."""
+    listed = msgspec.json.decode(json, type=list[_ItemId | str])
+    return [item.id for item in listed if isinstance(item, _ItemId) and item.id]
 
 
 def _output(body: bytes) -> bytes:
@@ -282,6 +325,10 @@ class Responses:
     ) -> Chain | None:
         """The response and all that it continues, for a request with this `previous_response_id`."""
         return await self._reader.submit(lambda connection: chain(connection, response_id, max_depth, max_bytes))
+
+    async def items(self, item_ids: Sequence[str]) -> dict[str, bytes]:
+        """The items of stored responses with these ids, by id; those that are not there are left out."""
+        return await self._reader.submit(lambda connection: items(connection, item_ids))
 
     async def input_items(self, response_id: str, paging: Paging) -> Page | None:
         """A page of the items that were sent with the response's own request."""

@@ -113,7 +113,7 @@ async def main():
     put, failed = [], []
     for number in range(60):
         try:
-            body = b'"' + b"x" * 100_000 + b'"'
+            body = b'{"text":"' + b"x" * 99_991 + b'"}'
             await store.responses.put(StoredResponse(f"resp_{number}", number, "completed", body))
             put.append(f"resp_{number}")
         except StoreError as exc:

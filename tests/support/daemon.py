@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from claude_proxy.server.app import proxy_app
 from claude_proxy.server.binding import bind
 from claude_proxy.server.lifecycle import Server
 from claude_proxy.simulator.app import SENT, Options, Sent, simulator_app
+from claude_proxy.store.store import Store
 from claude_proxy.upstream.factory import make_backend
 from tests.support.judge import assert_valid_upstream
 
@@ -55,26 +57,39 @@ async def listening(app: web.Application) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def daemon(*, options: Options | None = None, port: int = 0, **settings: object) -> AsyncIterator[Daemon]:
-    """A daemon on a simulator, both in this loop. Afterwards every request sent upstream is validated."""
+async def daemon(
+    *, options: Options | None = None, port: int = 0, store_file: Path | None = None, **settings: object
+) -> AsyncIterator[Daemon]:
+    """A daemon on a simulator, both in this loop. Afterwards every request sent upstream is validated.
+
+    Without a `store_file` it keeps nothing.
+    """
     simulator = simulator_app(options or Options(record=1000))
-    async with listening(simulator) as upstream, proxied(upstream, port=port, **settings) as url:
+    async with (
+        listening(simulator) as upstream,
+        proxied(upstream, port=port, store_file=store_file, **settings) as url,
+    ):
         yield Daemon(url, simulator[SENT])
     judge(simulator[SENT])
 
 
 @asynccontextmanager
-async def proxied(upstream: str, *, port: int = 0, **settings: object) -> AsyncIterator[str]:
+async def proxied(
+    upstream: str, *, port: int = 0, store_file: Path | None = None, **settings: object
+) -> AsyncIterator[str]:
     """A daemon whose upstream is at `upstream`; yields its address. Port 0 is a free one."""
     config = load({"base_url": upstream, "retries": 0, **settings}, {})
     # One source only: asking the system keyring starts a process, too slow for hundreds of daemons.
     chain = CredentialChain([EnvironmentVariable("ANTHROPIC_API_KEY", "api_key", {"ANTHROPIC_API_KEY": KEY})], config)
     backend = make_backend(config, chain, {})
-    server = Server(proxy_app(config, backend, chain))
+    store = Store(store_file) if store_file else None
+    server = Server(proxy_app(config, backend, chain, store=store))
     try:
         yield await server.start(bind("127.0.0.1", port), "127.0.0.1")
     finally:
         await server.close()
+        if store is not None:
+            await store.close()
         await backend.close()
 
 

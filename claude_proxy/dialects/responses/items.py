@@ -39,6 +39,11 @@ class Output:
         self.events = events
         self._own_id = own_id
         self._encrypted_reasoning = encrypted_reasoning
+        self._done: set[int] = set()
+
+    @property
+    def done_items(self) -> list[OutputItem]:
+        return [item for index, item in enumerate(self.items) if index in self._done]
 
     def new_id(self, prefix: str) -> str:
         return f"{prefix}_{self._own_id}{len(self.items):03x}"
@@ -52,6 +57,7 @@ class Output:
 
     def done(self, index: int, item: OutputItem) -> None:
         self.items[index] = item
+        self._done.add(index)
         self.event("response.output_item.done", output_index=index, item=self.for_client(item))
 
     def for_client(self, item: OutputItem) -> OutputItem:

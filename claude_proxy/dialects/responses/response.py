@@ -4,18 +4,21 @@ Both forms are one reading of the reply; the folded one writes no events. Source
 what the SDKs' accumulators demand.
 """
 
+from collections.abc import Callable
+
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from claude_proxy.dialects.base import ErrorReport
 from claude_proxy.dialects.responses.context import ResponseContext
 from claude_proxy.dialects.responses.events import EventWriter
 from claude_proxy.dialects.responses.reply import ResponseReply
+from claude_proxy.dialects.responses.stored_items import StoredItem, with_output
 from claude_proxy.dialects.responses.usage import response_usage
 from claude_proxy.dialects.service_tier import service_tier
 from claude_proxy.translate.reply import ReplyReader
 from claude_proxy.wire.anthropic import Usage
-from claude_proxy.wire.responses_reply import IncompleteDetails, OutputItem, ResponseError
+from claude_proxy.wire.responses_reply import IncompleteDetails, OutputItem, ReasoningItem, ResponseError
 
 ID_PREFIX = "resp_"
 
@@ -23,12 +26,28 @@ _encode = msgspec.json.Encoder().encode
 
 
 class FinishedResponse(Struct, frozen=True):
-    """What the server keeps of a response: the body as the client got it, and the items with their signed thinking."""
+    """A response that has ended: the body as the client got it, and the items that are done, with signed thinking."""
 
     id: str
     status: str
     body: bytes
     output: list[OutputItem]
+
+    def output_items(self) -> list[StoredItem]:
+        return [StoredItem(item.id, Raw(_encode(item))) for item in self.output]
+
+    def stored_body(self) -> bytes:
+        """The body as it is kept, with the signed thinking."""
+        if not any(isinstance(item, ReasoningItem) for item in self.output):
+            return self.body
+        return with_output(self.body, [Raw(_encode(item)) for item in self.output])
+
+
+OnFinished = Callable[[FinishedResponse], None]
+
+
+def ignore(finished: FinishedResponse) -> None:
+    """Do nothing when a response has ended."""
 
 
 class Response:
@@ -57,7 +76,7 @@ class Response:
             "error": error,
             "incomplete_details": IncompleteDetails(reason) if reason and status == "incomplete" else None,
             "model": self._context.model,
-            "output": [output.for_client(item) for item in output.items] if ended else [],
+            "output": [output.for_client(item) for item in output.done_items] if ended else [],
             "usage": response_usage(usage) if usage is not None else None,
             **self._context.echo,
         }
@@ -67,14 +86,22 @@ class Response:
 
     def finished(self, usage: Usage | None) -> FinishedResponse:
         """The whole response; only meaningful when the reply is whole."""
-        body = self.document(self.status, usage=usage)
-        return FinishedResponse(self.id, self.status, body, self.reply.output.items)
+        return self.ended(self.status, self.document(self.status, usage=usage))
+
+    def ended(self, status: str, body: bytes) -> FinishedResponse:
+        return FinishedResponse(self.id, status, body, self.reply.output.done_items)
 
 
 class StreamedResponse:
-    """A response as events. It is its own single choice."""
+    """A response as events. It is its own single choice.
 
-    def __init__(self, context: ResponseContext, *, own_id: str, created: int) -> None:
+    `on_finished` is called once, before the last events are returned.
+    """
+
+    def __init__(
+        self, context: ResponseContext, *, own_id: str, created: int, on_finished: OnFinished = ignore
+    ) -> None:
+        self._on_finished = on_finished
         self._events = EventWriter()
         self._response = Response(context, own_id, created, self._events)
         self._begun = False
@@ -125,9 +152,25 @@ class StreamedResponse:
 
     def end(self, usage: Usage | None) -> bytes:
         """The last event, with the whole response."""
-        self.finished = self._response.finished(usage)
-        self._events.event(f"response.{self.finished.status}", response=self.finished.body)
+        self._finish(self._response.finished(usage))
         return self._events.take()
+
+    def _finish(self, finished: FinishedResponse) -> None:
+        """Write the last event, and tell the server."""
+        self.finished = finished
+        event = "failed" if finished.status == "cancelled" else finished.status  # no event has that name
+        self._events.event(f"response.{event}", response=finished.body)
+        self._on_finished(finished)
+
+    def cancel(self) -> bytes:
+        """The last event of a response that was cancelled."""
+        begin = self.begin()
+        self._finish(self._response.ended("cancelled", self._response.document("cancelled")))
+        return begin + self._events.take()
+
+    def document(self, status: str) -> bytes:
+        """The response object while it has not ended."""
+        return self._response.document(status)
 
     def error_event(self, error: ErrorReport, request_id: str) -> bytes:
         """The two events of a failure that comes late: OpenAI itself sends both."""
@@ -135,9 +178,8 @@ class StreamedResponse:
         failure = ResponseError(error.code or error.type, error.message)
         detail = {"type": error.type, "code": error.code, "message": error.message, "param": error.param}
         body = self._response.document("failed", error=failure)
-        self.finished = FinishedResponse(self._response.id, "failed", body, [])
         self._events.event("error", error=detail)
-        self._events.event("response.failed", response=body)
+        self._finish(self._response.ended("failed", body))
         return begin + self._events.take()
 
     def keepalive(self) -> bytes:
@@ -150,7 +192,10 @@ class StreamedResponse:
 class FoldedResponse:
     """A response in one body. It is its own single choice."""
 
-    def __init__(self, context: ResponseContext, *, own_id: str, created: int) -> None:
+    def __init__(
+        self, context: ResponseContext, *, own_id: str, created: int, on_finished: OnFinished = ignore
+    ) -> None:
+        self._on_finished = on_finished
         self._response = Response(context, own_id, created, None)
         self.finished: FinishedResponse | None = None
 
@@ -183,4 +228,5 @@ class FoldedResponse:
     def body(self) -> bytes:
         """The response, once the reply is closed."""
         self.finished = self._response.finished(self.usage)
+        self._on_finished(self.finished)
         return self.finished.body
