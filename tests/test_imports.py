@@ -17,6 +17,7 @@ ROOMS: dict[str, set[str]] = {
         *(
             "config",
             "credentials",
+            "diagnosis",
             "dialects",
             "errors",
             "files",
@@ -38,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
         *(
             "config",
             "credentials",
+            "diagnosis",
             "dialects",
             "errors",
             "files",
@@ -52,6 +54,7 @@ ROOMS: dict[str, set[str]] = {
             "wire",
         ),
     },
+    "diagnosis": {"config", "credentials", "errors", "paths", "service", "transport", "upstream"},
     "upstream": {"config", "credentials", "errors", "redaction", "transport", "wire"},
     "transport": {"errors"},
     "dialects": {"errors", "options", "translate", "wire"},
@@ -79,7 +82,7 @@ HOMES: dict[str, set[str]] = {
     "httptools": {"transport"},
     "keyring": {"credentials"},
     "msgspec": {
-        *("cli", "config", "dialects", "options", "server", "service", "setting", "simulator", "store"),
+        *("cli", "config", "diagnosis", "dialects", "options", "server", "service", "setting", "simulator", "store"),
         *("translate", "upstream", "wire"),
     },
     "multidict": {"server", "simulator"},
