@@ -93,6 +93,9 @@ class Config(Options):
     store_max_age: Seconds = setting(
         2_592_000.0, "how long stored responses and unchanged conversations are kept; 0 sets no limit"
     )
+    usage: bool = setting(
+        True, "keep a ledger of requests on this machine: names, times and figures, never prompts or answers"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "lowest level to log: debug, info, warning or error", at_once=True
     )

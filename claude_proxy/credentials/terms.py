@@ -14,6 +14,11 @@ def terms_note(credential: Credential) -> str | None:
     Anthropic intends Console logins (a key, an Anthropic profile) for tools. An OAuth token in a variable or in
     the system keyring belongs to a plan too: only plans have them (`claude setup-token`).
     """
-    if credential.kind != "oauth" or credential.source.startswith("Anthropic profile"):
-        return None
-    return _NOTE
+    return _NOTE if is_plan_login(credential.kind, credential.source, credential.subscription) else None
+
+
+def is_plan_login(kind: str | None, source: str, subscription: str | None) -> bool:
+    """Whether a plan, and not a price for each token, pays for requests with this credential."""
+    if kind != "oauth":
+        return subscription is not None
+    return not source.startswith("Anthropic profile")

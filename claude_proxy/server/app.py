@@ -61,7 +61,10 @@ def proxy_app(
     app[BUDGET] = BodyBudget(config.max_body_total)
     app[CONCURRENCY] = ConcurrencyLimit(config.max_concurrency)
     app[STATE] = State(config, backend, chain, Catalog(backend, config.models_ttl), nonce)
-    app[RESPONSE_STORE] = ResponseStore(store)
+    app[RESPONSE_STORE] = ResponseStore(store if config.store else None)
+    app[STATE].meter.identify = backend.identity
+    if store is not None and config.usage:
+        app[STATE].meter.ledger = store.usage
     app.on_response_prepare.append(add_headers)
     app.on_startup.append(_start)
     app.on_cleanup.append(_close)
@@ -76,4 +79,5 @@ async def _start(app: web.Application) -> None:
 
 async def _close(app: web.Application) -> None:
     await app[RESPONSE_STORE].close()
+    await app[STATE].meter.close()
     await app[STATE].catalog.close()

@@ -17,6 +17,7 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
 
 
 async def generate(request: web.Request, dialect: GeneratingDialect) -> web.StreamResponse:
+    request[EXCHANGE].metered = True  # also when it cannot be read
     return await answer(request, dialect.read(request.get(BODY, b"")))
 
 

@@ -36,6 +36,9 @@ class Exchange(Struct, eq=False, weakref=True):
     backend: str | None = None  # what answered
     status: int | None = None
     usage: Usage | None = None
+    metered: bool = False  # a request to a model: it has a row in the usage ledger
+    choices: int = 1
+    upstream_requests: int = 0  # how many requests for a message were sent for it
     warnings: tuple[str, ...] = ()
     error: ErrorReport | None = None
     left: bool = False  # the client closed the connection before the end

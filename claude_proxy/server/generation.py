@@ -69,7 +69,7 @@ class Generation:
 
     def __init__(self, state: State, exchange: Exchange, request: Request, sending: Sending) -> None:
         live = state.catalog.snapshot()
-        exchange.model = request.model
+        exchange.metered, exchange.model = True, request.model
         self._state = state
         self._exchange = exchange
         self._request = request
@@ -102,6 +102,7 @@ class Generation:
         self._sent = [
             _Sent(number) for number, each in enumerate(self._translated.translations) for _ in range(each.choices)
         ]
+        self._exchange.choices = len(self._sent)
         await gathered([self._send(sent) for sent in self._sent])
 
     @property
@@ -128,6 +129,7 @@ class Generation:
         """Upstream's reply to `body`, with status 200. The caller closes it."""
         betas = [*self._translated.translations[sent.prompt].betas, *self._sending.betas]
         backend, retries = self._state.backend, self._sending.client_retries
+        self._exchange.upstream_requests += 1
         reply = await backend.messages(body, betas=betas, client_retries=retries)
         if reply.status != 200:
             with reply:

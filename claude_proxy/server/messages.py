@@ -43,6 +43,8 @@ async def forward(request: web.Request, path: str) -> web.StreamResponse:
         headers=_request_headers(request),
     )
     exchange.backend = backend.name
+    if path == MESSAGES_PATH:
+        exchange.metered, exchange.upstream_requests = True, 1
     with await backend.native(sent) as upstream:
         headers = header_safe(_kept(upstream.headers, _REPLY_HEADERS))
         if "request-id" in headers:

@@ -22,6 +22,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def create(request: web.Request) -> web.StreamResponse:
+    request[EXCHANGE].metered = True
     ask = RESPONSES.read(request.get(BODY, b""))
     return await _answer_and_keep(request, ask)
 

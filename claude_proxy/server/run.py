@@ -49,9 +49,9 @@ def serve(
 
     `ready` is called with the address, such as `http://127.0.0.1:8000`, once connections are accepted. `nonce` is
     returned as `instance` by GET /health. `sockets` listen already (socket activation) and replace `config.host` and
-    `config.port`. `reread` reads the settings again, on SIGHUP. Responses are stored in
-    `store_file` unless `config.store` is off. Raises ServiceError when the port cannot be bound,
-    ConfigError when a setting cannot be used.
+    `config.port`. `reread` reads the settings again, on SIGHUP. Responses and usage are kept in `store_file`, unless
+    the settings turn that off. Raises ServiceError when the port cannot be bound, ConfigError when a setting cannot be
+    used.
     """
     process.keep_secrets_in_memory()
     process.keep_freed_memory()
@@ -86,7 +86,7 @@ async def _serve(
         backend = make_backend(config, chain, environ)
         stack.push_async_callback(backend.close)
         store = None
-        if config.store and store_file is not None:
+        if store_file is not None and (config.store or config.usage):
             store = Store(store_file, Limits(config.store_max_size, config.store_max_age))
             stack.push_async_callback(store.close)
         app = proxy_app(config, backend, chain, nonce=nonce, store=store)

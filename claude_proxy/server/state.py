@@ -9,6 +9,7 @@ from aiohttp import web
 
 from claude_proxy.config import Config
 from claude_proxy.server.exchange import Exchange
+from claude_proxy.server.metering import UsageMeter
 from claude_proxy.server.observers import Counters, Observer, RequestLog
 from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.transport.coalescing import WriteCoalescer
@@ -35,6 +36,7 @@ class State:
     stopping: bool = False
     open: set[Exchange] = field(default_factory=set)
     counters: Counters = field(default_factory=Counters)
+    meter: UsageMeter = field(default_factory=UsageMeter)
     observers: tuple[Observer, ...] = ()
     thinking: ThinkingMemory = field(default_factory=ThinkingMemory)
     outbox: WriteCoalescer = field(default_factory=WriteCoalescer)
@@ -42,7 +44,7 @@ class State:
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self.observers = self.observers or (self.counters, RequestLog())
+        self.observers = self.observers or (self.counters, RequestLog(), self.meter)
 
     def begin(self, exchange: Exchange) -> None:
         self.open.add(exchange)

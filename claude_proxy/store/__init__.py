@@ -1,4 +1,4 @@
-"""What is kept on disk: stored responses, conversations and background runs, in one SQLite file.
+"""What is kept on disk: stored responses, conversations, background runs and usage, in one SQLite file.
 
     store = Store(paths().store_file, Limits(config.store_max_size, config.store_max_age))
     try:
@@ -11,6 +11,7 @@
     await store.conversations.add_items(conversation_id, [Item("", json)])
     await store.runs.append_events(id, [RunEvent(0, frame)])
     interrupted = await store.runs.end_interrupted("failed", failed_body)  # once, at the start
+    await store.usage.add([UsageRow(...)])
     await store.close()
 
 `Store` and `Limits` are in `store.store`; each other name is in the module of its method. Bodies and items are opaque

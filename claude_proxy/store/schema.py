@@ -24,13 +24,14 @@ class Schema:
 
     Migration number i leads from version i to version i + 1. `expire(connection, before, limit)` deletes at most
     `limit` rows that are older than the time `before`, `evict(connection, limit)` the `limit` oldest rows; both return
-    how many rows they deleted.
+    how many rows they deleted. Rows are kept for `min_age` seconds, whatever the age that is set.
     """
 
     name: str
     migrations: tuple[Statements, ...]
     expire: Callable[[sqlite3.Connection, float, int], int] = no_rows
     evict: Callable[[sqlite3.Connection, int], int] = no_rows
+    min_age: float = 0.0
 
 
 def is_current(connection: sqlite3.Connection, schemas: Sequence[Schema]) -> bool:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from claude_proxy.store import conversations, responses, runs
+from claude_proxy.store import conversations, responses, runs, usage
 from claude_proxy.store.database import Database, file_size, open_file, store_error, transaction
 from claude_proxy.store.schema import Schema
 from claude_proxy.store.worker import MAX_BYTES, Reader, Work, Writer
@@ -16,8 +16,8 @@ from claude_proxy.transport.threads import run_in_thread
 
 T = TypeVar("T")
 
-# All tables of the file. Responses are evicted before conversations.
-SCHEMAS: tuple[Schema, ...] = (responses.SCHEMA, conversations.SCHEMA, runs.SCHEMA)
+# All tables of the file. Responses are evicted before conversations, and rows of the ledger last.
+SCHEMAS: tuple[Schema, ...] = (responses.SCHEMA, conversations.SCHEMA, runs.SCHEMA, usage.SCHEMA)
 
 EXPIRY_INTERVAL = 600.0
 EXPIRY_ROWS = 200  # per transaction: writes wait while one runs
@@ -45,8 +45,9 @@ class Stats(msgspec.Struct, frozen=True):
 
 
 class Store:
-    """Stored responses, conversations and background runs. All methods are for an event loop and do not block it.
+    """Stored responses, conversations, background runs and the usage ledger.
 
+    All methods are for an event loop and do not block it.
     The file is opened with the first call. Where it cannot be opened each call raises StoreError, and later calls try
     again.
     """
@@ -69,6 +70,7 @@ class Store:
         self.responses = responses.Responses(self._reader, self._writer, clock)
         self.conversations = conversations.Conversations(self._reader, self._writer, clock)
         self.runs = runs.BackgroundRuns(self._reader, self._writer, clock)
+        self.usage = usage.UsageLedger(self._reader, self._writer)
 
     async def open(self) -> None:
         """Open the file now, to learn at the start whether it can be used. Raises StoreError."""
@@ -126,7 +128,10 @@ class _Maintenance:
     def _expire(self, connection: sqlite3.Connection, now: float) -> bool:
         """Delete some of the rows that are too old; whether more of them may be left."""
         with transaction(connection):
-            counts = [schema.expire(connection, now - self._limits.max_age, EXPIRY_ROWS) for schema in self._schemas]
+            counts = [
+                schema.expire(connection, now - max(self._limits.max_age, schema.min_age), EXPIRY_ROWS)
+                for schema in self._schemas
+            ]
         if any(counts):
             _shrink(connection)
         return max(counts, default=0) >= EXPIRY_ROWS

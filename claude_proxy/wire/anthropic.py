@@ -165,10 +165,22 @@ class Usage(Struct):
     output_tokens_details: "OutputTokensDetails | None" = None
     service_tier: str | None = None
     speed: str | None = None
+    cache_creation: "CacheCreation | None" = None
+    server_tool_use: "ServerToolUse | None" = None
 
 
 class OutputTokensDetails(Struct):
     thinking_tokens: int | None = None
+
+
+class CacheCreation(Struct):
+    """The parts of `cache_creation_input_tokens` by lifetime, of which each has its own price."""
+
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class ServerToolUse(Struct):
+    web_search_requests: int | None = None
 
 
 def summed(usages: Iterable[Usage]) -> Usage | None:
@@ -185,6 +197,12 @@ def summed(usages: Iterable[Usage]) -> Usage | None:
         output_tokens_details=OutputTokensDetails(_total(detail.thinking_tokens for detail in details)),
         service_tier=usages[0].service_tier,
         speed=usages[0].speed,
+        cache_creation=CacheCreation(
+            _total(each.cache_creation.ephemeral_1h_input_tokens for each in usages if each.cache_creation is not None)
+        ),
+        server_tool_use=ServerToolUse(
+            _total(each.server_tool_use.web_search_requests for each in usages if each.server_tool_use is not None)
+        ),
     )
 
 

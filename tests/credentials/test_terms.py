@@ -1,7 +1,7 @@
 import pytest
 
 from claude_proxy.credentials.base import Credential, Secret
-from claude_proxy.credentials.terms import terms_note
+from claude_proxy.credentials.terms import is_plan_login, terms_note
 
 
 @pytest.mark.parametrize("source", ["Claude CLI login", "CLAUDE_CODE_OAUTH_TOKEN"])
@@ -29,3 +29,18 @@ def test_a_plan_login_comes_with_three_plain_lines(source):
 )
 def test_what_is_meant_for_tools_comes_without(kind, source):
     assert terms_note(Credential(kind, Secret("x"), source)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "subscription", "plan"),
+    [
+        ("oauth", "Claude CLI login", "max", True),
+        ("oauth", "CLAUDE_CODE_OAUTH_TOKEN", None, True),
+        ("oauth", "Anthropic profile default", None, False),
+        ("api_key", "ANTHROPIC_API_KEY", None, False),
+        (None, "the claude program", "pro", True),
+        (None, "the claude program", None, False),
+    ],
+)
+def test_a_plan_login_is_told_from_what_pays_for_each_token(kind, source, subscription, plan):
+    assert is_plan_login(kind, source, subscription) is plan
