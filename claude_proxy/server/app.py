@@ -7,7 +7,7 @@ from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.dialects.api import MESSAGES, OPENAI
 from claude_proxy.dialects.chat.dialect import CHAT
 from claude_proxy.dialects.responses.dialect import RESPONSES
-from claude_proxy.server import messages, models, responses, status
+from claude_proxy.server import conversations, messages, models, responses, status
 from claude_proxy.server.bodies import BUDGET, BodyBudget
 from claude_proxy.server.catalog import Catalog
 from claude_proxy.server.chat import chat_completions
@@ -31,6 +31,14 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/responses/{id}", responses.retrieve, RESPONSES),
     Route("DELETE", "/responses/{id}", responses.delete, RESPONSES),
     Route("GET", "/responses/{id}/input_items", responses.input_items, RESPONSES),
+    Route("POST", "/conversations", conversations.create, RESPONSES),
+    Route("GET", "/conversations/{id}", conversations.retrieve, RESPONSES),
+    Route("POST", "/conversations/{id}", conversations.update, RESPONSES),
+    Route("DELETE", "/conversations/{id}", conversations.delete, RESPONSES),
+    Route("POST", "/conversations/{id}/items", conversations.add_items, RESPONSES),
+    Route("GET", "/conversations/{id}/items", conversations.list_items, RESPONSES),
+    Route("GET", "/conversations/{id}/items/{item_id}", conversations.retrieve_item, RESPONSES),
+    Route("DELETE", "/conversations/{id}/items/{item_id}", conversations.delete_item, RESPONSES),
     Route("GET", "/models", models.list_models, OPENAI, native=MESSAGES),
     Route("GET", "/models/{id:.+}", models.retrieve_model, OPENAI, native=MESSAGES),
     Route("POST", "/messages", messages.messages, MESSAGES),

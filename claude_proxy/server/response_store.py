@@ -14,6 +14,7 @@ from aiohttp import web
 from msgspec import Raw, Struct
 
 from claude_proxy.dialects.responses.dialect import ResponseRequest
+from claude_proxy.dialects.responses.input_items import referenced_id
 from claude_proxy.dialects.responses.request import History
 from claude_proxy.dialects.responses.response import FinishedResponse
 from claude_proxy.dialects.responses.stored_items import StoredItem, failed_body, stored_input
@@ -21,7 +22,6 @@ from claude_proxy.errors import InvalidRequest, NotFound, ProxyError, StoreError
 from claude_proxy.store.paging import Item
 from claude_proxy.store.responses import StoredResponse
 from claude_proxy.store.store import Store
-from claude_proxy.wire.responses_request import ItemReference
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class ResponseStore:
             items_before = remembered.items if remembered else await self._chain(request.previous_response_id)
             ask.history = History(items_before, "previous_response_id")
         if isinstance(request.input, list):
-            request.input = await self._resolved(request.input, ask.history.items)
+            request.input = await self.resolved(request.input)
         return Continued(stored_input(request.input, own_id), request.conversation_id, known)
 
     async def _chain(self, response_id: str) -> list[Raw]:
@@ -136,9 +136,9 @@ class ResponseStore:
             raise conversation_not_found(conversation_id)
         return items
 
-    async def _resolved(self, given: Sequence[Raw], history: Sequence[Raw]) -> list[Raw]:
+    async def resolved(self, given: Sequence[Raw]) -> list[Raw]:
         """`given`, with stored items in the place of references; a reference to what is not there stays."""
-        wanted = {index: id_ for index, item in enumerate(given) if (id_ := _referenced(item)) is not None}
+        wanted = {index: id_ for index, item in enumerate(given) if (id_ := referenced_id(item)) is not None}
         if not wanted:
             return list(given)
         for pending in tuple(self._pending):
@@ -216,22 +216,6 @@ async def _append(store: Store, conversation_id: str, items: Sequence[Item]) -> 
 
 def _interrupted(response: StoredResponse) -> bytes:
     return failed_body(response.body, "claude-proxy ended while this response was generated")
-
-
-class _Typed(Struct):
-    type: str | None = None
-
-
-_read_type = msgspec.json.Decoder(_Typed).decode
-_read_reference = msgspec.json.Decoder(ItemReference).decode
-
-
-def _referenced(item: Raw) -> str | None:
-    """The id that a reference names; None for other items, and for what the dialect will refuse."""
-    try:
-        return _read_reference(item).id if _read_type(item).type == "item_reference" else None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 RESPONSE_STORE = web.AppKey("response_store", ResponseStore)

@@ -1,5 +1,6 @@
 """From the table of routes to aiohttp's router: mounts, spellings of a path, and the facts of a route."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -81,14 +82,26 @@ def spellings(path: str) -> list[str]:
 
     aiohttp finds a plain path in a dictionary before it tries any pattern.
     """
-    fixed, brace, variable = path.partition("{")
     if path == "/":
         return [path]
-    pattern = "/*" + "/+".join(fixed.strip("/").split("/"))
-    if brace:
-        pattern += "/+" if fixed.endswith("/") else ""
+    fixed, brace, variable = path.partition("{")
+    if ":" in variable:  # a variable with a pattern of its own may hold slashes
+        pattern = _with_slashes(fixed) + ("/+" if fixed.endswith("/") else "")
         return [path, f"/{{slashes:{pattern}}}{brace}{variable}"]
-    return [path, path + "/", f"/{{slashes:{pattern}/*}}"]
+    if not brace:
+        return [path, path + "/", f"/{{slashes:{_with_slashes(path)}/*}}"]
+    parts = re.split(r"(\{\w+\})", path)
+    for index in range(0, len(parts), 2):
+        end = "/*" if index == len(parts) - 1 else "/+"
+        between = "/+" + "/+".join(parts[index].strip("/").split("/")) if parts[index].strip("/") else ""
+        parts[index] = f"{{slashes{index}:{between}{end}}}"
+    parts[0] = f"/{{slashes:{_with_slashes(fixed)}/+}}"
+    return [path, "".join(parts)]
+
+
+def _with_slashes(path: str) -> str:
+    """A pattern for `path` after its first slash, with any number of slashes between its parts."""
+    return "/*" + "/+".join(path.strip("/").split("/"))
 
 
 def not_allowed(methods: str) -> Endpoint:

@@ -22,7 +22,6 @@ UNSUPPORTED: dict[str, tuple[str, str]] = {
     "batches": ("claude-proxy keeps no batches", "send the requests one by one"),
     "assistants": ("claude-proxy keeps no assistants", "use chat/completions"),
     "threads": ("claude-proxy keeps no threads", "use chat/completions and send the whole conversation"),
-    "conversations": ("claude-proxy keeps no conversations", "send the whole conversation"),
     "realtime": ("Anthropic offers no realtime API", "use chat/completions with `stream`"),
     "completions": ("claude-proxy does not speak the legacy completions API yet", "use chat/completions"),
 }

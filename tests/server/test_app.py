@@ -1,4 +1,5 @@
 import itertools
+import re
 
 from claude_proxy.server.app import OWN_ROUTES, ROUTES
 from claude_proxy.server.routing import not_found
@@ -11,6 +12,7 @@ async def test_every_route_answers_with_and_without_a_trailing_slash(serve: Serv
     async with serve() as served:
         for method, path in paths:
             plain = path.replace("{id:.+}", "claude-sonnet-5").replace("{rest:(/.*)?}", "")
+            plain = re.sub(r"\{\w+\}", "x", plain)
             for spelling in {plain, plain.rstrip("/") + "/"}:
                 reply = await served.client.request("POST" if method == "*" else method, spelling, json={})
                 error = await reply.json()

@@ -137,10 +137,11 @@ async def test_an_unknown_previous_response_is_a_400(client: Any):
     assert "Previous response with id 'resp_nowhere' not found." in raised.value.message
 
 
-async def test_references_to_items_are_resolved(client: Any, proxy: Daemon):
+@pytest.mark.parametrize("type_", [{"type": "item_reference"}, {}])
+async def test_references_to_items_are_resolved(client: Any, proxy: Daemon, type_: dict[str, str]):
     first = await said(client, "One")
     item: Any = [
-        {"type": "item_reference", "id": first.output[0].id},
+        {**type_, "id": first.output[0].id},
         {"role": "user", "content": "What did you say?"},
     ]
     await client.responses.create(model=MODEL, input=item)

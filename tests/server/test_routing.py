@@ -32,6 +32,9 @@ async def test_doubled_slashes_are_none_to_paths_with_an_id(serve: Serve) -> Non
     async with serve() as served:
         reply = await served.client.get("/openai/v1//models//claude-sonnet-5")
         assert (await reply.json())["id"] == "claude-sonnet-5"
+        for path in ("/openai/v1/responses/x/", "/openai//v1/responses//x/", "/v1/responses//x//input_items/"):
+            reply = await served.client.get(path)
+            assert "Response with id 'x'" in (await reply.json())["error"]["message"]
         reply = await served.client.post("/openai//v1/embeddings/", json={})
         assert (await reply.json())["error"]["code"] == "unsupported_endpoint"
 

@@ -1,6 +1,6 @@
 """Input items of the Responses API, read into the conversation builder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
@@ -35,6 +35,38 @@ _read_type = msgspec.json.Decoder(_Typed).decode
 _ITEM_DECODERS = {name: msgspec.json.Decoder(type_).decode for name, type_ in wire.INPUT_ITEMS.items()}
 
 
+def check_item(raw: Raw, param: str) -> None:
+    """Raise InvalidRequest, which names the place, unless `raw` is an item that can be kept."""
+    type_ = _type_of(raw, param)
+    if type_ in wire.IGNORED_ITEMS:
+        return
+    match decode(_decoder_of(type_, param), raw, param):
+        case wire.MessageItem(role=role) if role not in ROLES:
+            raise _unknown_role(role, param)
+        case wire.ItemReference(id=id_):
+            raise InvalidRequest(f"Item with id '{id_}' not found.", param=param, code="not_found")
+
+
+def _type_of(raw: Raw, param: str) -> str:
+    return decode(_read_type, raw, param).type or "message"
+
+
+def _decoder_of(type_: str, param: str) -> Callable[[bytes | Raw], wire.InputItem]:
+    if (decoder := _ITEM_DECODERS.get(type_)) is not None:
+        return decoder
+    known = ", ".join(repr(name) for name in wire.INPUT_ITEMS)
+    raise InvalidRequest(
+        f"Invalid value: '{type_}'. Supported values are: {known}.", param=f"{param}.type", code="invalid_value"
+    )
+
+
+def _unknown_role(role: str, param: str) -> InvalidRequest:
+    known = ", ".join(repr(name) for name in ROLES)
+    return InvalidRequest(
+        f"Invalid value: '{role}'. Supported values are: {known}.", param=f"{param}.role", code="invalid_value"
+    )
+
+
 class InputReader:
     """Reads the items of one request, in order, into `conversation`.
 
@@ -53,19 +85,12 @@ class InputReader:
             self._read_item(raw, f"{param}[{index}]")
 
     def _read_item(self, raw: Raw, param: str) -> None:
-        type_ = decode(_read_type, raw, param).type or "message"
+        type_ = _type_of(raw, param)
         if type_ in wire.IGNORED_ITEMS:
             if type_ not in ("web_search_call", "configuration_update", "compaction_trigger", "mcp_list_tools"):
                 self._draft.warn(param, f"an item of type '{type_}' has no counterpart, so it was left out")
             return
-        if (decoder := _ITEM_DECODERS.get(type_)) is None:
-            known = ", ".join(repr(name) for name in wire.INPUT_ITEMS)
-            raise InvalidRequest(
-                f"Invalid value: '{type_}'. Supported values are: {known}.",
-                param=f"{param}.type",
-                code="invalid_value",
-            )
-        self._take(decode(decoder, raw, param), param)
+        self._take(decode(_decoder_of(type_, param), raw, param), param)
 
     def _take(self, item: wire.InputItem, param: str) -> None:
         match item:
@@ -131,11 +156,7 @@ class InputReader:
                 if texts:
                     self._conversation.add_system(texts, param=param)
             case role:
-                raise InvalidRequest(
-                    f"Invalid value: '{role}'. Supported values are: {', '.join(repr(name) for name in ROLES)}.",
-                    param=f"{param}.role",
-                    code="invalid_value",
-                )
+                raise _unknown_role(role, param)
 
     def _assistant(self, blocks: Sequence[Block]) -> None:
         """Add to the assistant's turn, behind the thinking that stood before."""
@@ -245,34 +266,20 @@ def _missing(param: str) -> InvalidRequest:
     return InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
 
 
-def resolve_references(items: Sequence[Raw], known: Mapping[str, Raw], param: str) -> list[Raw]:
-    """`items` with each reference replaced by the item that it names. Raises InvalidRequest for an unknown one."""
-    resolved = []
-    for index, raw in enumerate(items):
-        reference = referenced_id(raw)
-        if reference is None:
-            resolved.append(raw)
-        elif reference in known:
-            resolved.append(known[reference])
-        else:
-            raise InvalidRequest(f"Item with id '{reference}' not found.", param=f"{param}[{index}]", code="not_found")
-    return resolved
-
-
 class _Reference(Struct):
     type: str | None = None
     id: str | None = None
+    role: str | None = None
 
 
 _read_reference = msgspec.json.Decoder(_Reference).decode
 
 
 def referenced_id(item: Raw) -> str | None:
-    """The id that an `item_reference` names; None for any other item. Its type may be missing: an id alone is one."""
+    """The id that a reference names; None for any other item. Its type may be missing: an id alone is a reference."""
     try:
         read = _read_reference(item)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # the reader will say what is wrong with it
         return None
-    if read.type == "item_reference":
-        return read.id or ""
-    return None
+    is_reference = read.type == "item_reference" or (read.type is None and read.role is None)
+    return read.id if is_reference else None
