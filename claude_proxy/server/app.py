@@ -8,6 +8,7 @@ from claude_proxy.dialects.api import MESSAGES, OPENAI
 from claude_proxy.dialects.chat.dialect import CHAT
 from claude_proxy.dialects.responses.dialect import RESPONSES
 from claude_proxy.server import conversations, messages, models, responses, status
+from claude_proxy.server.background import RUNS, BackgroundRuns
 from claude_proxy.server.bodies import BUDGET, BodyBudget
 from claude_proxy.server.catalog import Catalog
 from claude_proxy.server.chat import chat_completions
@@ -30,6 +31,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/responses", responses.create, RESPONSES),
     Route("GET", "/responses/{id}", responses.retrieve, RESPONSES),
     Route("DELETE", "/responses/{id}", responses.delete, RESPONSES),
+    Route("POST", "/responses/{id}/cancel", responses.cancel, RESPONSES),
     Route("GET", "/responses/{id}/input_items", responses.input_items, RESPONSES),
     Route("POST", "/conversations", conversations.create, RESPONSES),
     Route("GET", "/conversations/{id}", conversations.retrieve, RESPONSES),
@@ -70,6 +72,7 @@ def proxy_app(
     app[CONCURRENCY] = ConcurrencyLimit(config.max_concurrency)
     app[STATE] = State(config, backend, chain, Catalog(backend, config.models_ttl), nonce)
     app[RESPONSE_STORE] = ResponseStore(store if config.store else None)
+    app[RUNS] = BackgroundRuns(app[STATE], app[RESPONSE_STORE])
     app[STATE].meter.identify = backend.identity
     if store is not None and config.usage:
         app[STATE].meter.ledger = store.usage
@@ -86,6 +89,7 @@ async def _start(app: web.Application) -> None:
 
 
 async def _close(app: web.Application) -> None:
+    await app[RUNS].close()
     await app[RESPONSE_STORE].close()
     await app[STATE].meter.close()
     await app[STATE].catalog.close()

@@ -8,6 +8,7 @@ import sys
 from aiohttp import web
 
 from claude_proxy.config import Config
+from claude_proxy.server.background import RUNS
 from claude_proxy.server.binding import BACKLOG, address, is_tcp
 from claude_proxy.server.connection import Connection, ConnectionLimit
 from claude_proxy.server.process import raise_descriptor_limit
@@ -61,7 +62,7 @@ class Server:
         # Let connections begin that were accepted before; idle ones end at once, the others after their reply.
         await asyncio.sleep(0)
         manager.pre_shutdown()
-        ended = asyncio.create_task(manager.shutdown(timeout + LAST_WORDS))
+        ended = asyncio.create_task(self._ended(manager, timeout + LAST_WORDS))
         hurry = asyncio.create_task(at_once.wait())
         await asyncio.wait({ended, hurry}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
@@ -71,6 +72,12 @@ class Server:
         await asyncio.wait({ended}, timeout=LAST_WORDS)
         ended.cancel()
         await asyncio.wait({ended, hurry})
+
+    async def _ended(self, manager: web.Server, timeout: float) -> None:
+        """Return when every connection and every run in the background has ended."""
+        await manager.shutdown(timeout)
+        if RUNS in self.app:
+            await self.app[RUNS].wait()
 
     async def close(self) -> None:
         """End whatever is left."""

@@ -66,6 +66,14 @@ def whole_number(query: Mapping[str, str], name: str) -> int | None:
     return int(text)
 
 
+def true_or_false(query: Mapping[str, str], name: str) -> bool:
+    """The value of a flag; false if it is absent."""
+    text = query.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise invalid_word(name, text, ("true", "false"))
+    return text == "true"
+
+
 def invalid_word(param: str, word: str, known: Sequence[str]) -> InvalidRequest:
     words = ", ".join(repr(each) for each in known)
     return InvalidRequest(

@@ -160,6 +160,11 @@ class ResponseStore:
         record = stored_response(ask, continued, finished.id, finished.status, finished.stored_body())
         self._begin(_put(store, record, items), finished.id, continued.conversation_id)
 
+    def keep_ended(self, continued: Continued, finished: FinishedResponse) -> None:
+        """Begin to write how a run in the background has ended."""
+        items = continued.new_items(finished)
+        self._begin(_update(self.require(), finished, items), finished.id, continued.conversation_id)
+
     def _begin(self, write: Coroutine[None, None, bool], *ids: str | None) -> None:
         task = asyncio.get_running_loop().create_task(write)
         for id_ in filter(None, ids):
@@ -202,6 +207,15 @@ async def _put(store: Store, record: StoredResponse, items: Sequence[Item]) -> b
         await store.responses.put(record, items)
     except ProxyError as exc:
         log.warning("response %s was not stored: %s", record.id, exc.text)
+        return False
+    return True
+
+
+async def _update(store: Store, finished: FinishedResponse, items: Sequence[Item]) -> bool:
+    try:
+        await store.responses.update(finished.id, finished.status, finished.stored_body(), items)
+    except ProxyError as exc:
+        log.warning("how response %s ended was not stored: %s", finished.id, exc.text)
         return False
     return True
 

@@ -40,6 +40,20 @@ async def test_beyond_the_queue_is_a_429_at_once_and_a_free_slot_is_used() -> No
     assert running == 4
 
 
+async def test_a_slot_that_was_transferred_is_released_by_its_new_owner() -> None:
+    limit = ConcurrencyLimit(1)
+    first = await limit.acquire()
+    second = first.transfer()
+    first.release()
+    waiting = asyncio.create_task(limit.acquire())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    second.release()
+    second.release()  # only once
+    third = await waiting
+    third.transfer().release()
+
+
 async def test_a_cancelled_wait_does_not_use_up_a_slot() -> None:
     limit = ConcurrencyLimit(1)
 

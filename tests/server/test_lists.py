@@ -2,7 +2,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from claude_proxy.errors import InvalidRequest
-from claude_proxy.server.lists import included, list_object, paging_of
+from claude_proxy.server.lists import included, list_object, paging_of, true_or_false
 from claude_proxy.store.paging import Item, Paging
 
 
@@ -29,6 +29,16 @@ def test_include_has_three_spellings(query: str):
 def test_an_unknown_include_is_refused():
     with pytest.raises(InvalidRequest, match="Supported values"):
         included(make_mocked_request("GET", "/x?include=everything"))
+
+
+@pytest.mark.parametrize(("query", "value"), [("", False), ("a=true", True), ("a=True", True), ("a=false", False)])
+def test_a_flag(query: str, value: bool):
+    assert true_or_false(make_mocked_request("GET", f"/x?{query}").query, "a") is value
+
+
+def test_what_is_no_flag_is_refused():
+    with pytest.raises(InvalidRequest, match="Supported values"):
+        true_or_false({"a": "maybe"}, "a")
 
 
 def test_a_list_names_its_first_and_last_item():

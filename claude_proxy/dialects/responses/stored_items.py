@@ -113,6 +113,15 @@ def body_for_client(body: bytes, include: Collection[str]) -> bytes:
     return _encode(fields)
 
 
+class _Background(Struct):
+    background: bool = False
+
+
+def is_background(body: bytes) -> bool:
+    """Whether the kept response was generated in the background."""
+    return msgspec.json.decode(body, type=_Background).background
+
+
 def with_output(body: bytes, output: Sequence[Raw]) -> bytes:
     """The body of a response with other output items."""
     return _encode({**_read_fields(body), "output": output})

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from claude_proxy.dialects.responses.stored_items import (
     body_for_client,
     failed_body,
+    is_background,
     item_for_client,
     stored_input,
     stored_item,
@@ -92,3 +93,10 @@ def test_a_body_is_shown_without_signed_thinking():
 def test_a_body_without_an_end_becomes_a_failed_one():
     body = msgspec.json.decode(failed_body(b'{"id":"resp_1","status":"queued","error":null}', "it was cut"))
     assert body == {"id": "resp_1", "status": "failed", "error": {"code": "server_error", "message": "it was cut"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "value"), [(b'{"background":true}', True), (b'{"background":false}', False), (b"{}", False)]
+)
+def test_a_body_says_whether_it_was_a_run(body: bytes, value: bool):
+    assert is_background(body) is value
