@@ -123,6 +123,7 @@ ToolPart = TextPart | ImagePart | FilePart | ImageBlockPart
 class FunctionCall(_Known):
     name: str
     arguments: str | None = None
+    parsed_arguments: Raw = NULL  # what OpenAI's SDK adds when it parses a reply, and sends back; without effect
 
 
 class CustomCall(_Known):
@@ -187,6 +188,7 @@ class AssistantMessage(_Known, tag="assistant", tag_field="role"):
     cache_control: CacheBreakpoint | None = None
     # what clients send back of our own and of other services' replies; without effect
     annotations: Raw = NULL
+    parsed: Raw = NULL
     provider_specific_fields: Raw = NULL
     reasoning: Raw = NULL
 

@@ -181,7 +181,7 @@ async def test_an_endpoint_that_fails_costs_nothing_and_is_tried_again(login):
     assert login.stored() == before
     login.endpoint.status = 200
     now = time.time()
-    chain._clock = lambda: now + RETRY_RENEWAL + 1
+    chain._clock = chain._renewer._clock = lambda: now + RETRY_RENEWAL + 1
     assert await text(chain) == login.stored()["accessToken"] != before["accessToken"]
 
 
