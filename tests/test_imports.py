@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
             "log",
             "options",
             "paths",
+            "prices",
             "redaction",
             "server",
             "service",
@@ -45,6 +46,7 @@ ROOMS: dict[str, set[str]] = {
             "files",
             "log",
             "options",
+            "prices",
             "redaction",
             "simulator",
             "store",
@@ -68,6 +70,7 @@ ROOMS: dict[str, set[str]] = {
     "options": {"setting"},
     "setting": {"errors"},
     "paths": {"errors"},
+    "prices": set(),
     "files": set(),
     "log": {"files", "redaction"},
     "redaction": set(),
@@ -79,10 +82,23 @@ HOMES: dict[str, set[str]] = {
     "aiohappyeyeballs": {"transport"},
     "aiohttp": {"server", "simulator"},
     "click": {"cli"},
+    "genai_prices": {"prices"},
     "httptools": {"transport"},
     "keyring": {"credentials"},
     "msgspec": {
-        *("cli", "config", "diagnosis", "dialects", "options", "server", "service", "setting", "simulator", "store"),
+        *(
+            "cli",
+            "config",
+            "diagnosis",
+            "dialects",
+            "options",
+            "prices",
+            "server",
+            "service",
+            "setting",
+            "simulator",
+            "store",
+        ),
         *("translate", "upstream", "wire"),
     },
     "multidict": {"server", "simulator"},
@@ -209,7 +225,7 @@ def test_a_pure_room_calls_no_clock_and_does_no_io(room: str):
 
 
 def test_the_command_line_loads_nothing_heavy_before_it_is_asked():
-    heavy = ["aiohttp", "keyring", "psutil", "rich", "uvloop"]
+    heavy = ["aiohttp", "genai_prices", "keyring", "psutil", "rich", "uvloop"]
     program = f"import sys, claude_proxy.cli.main; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

@@ -7,7 +7,7 @@ from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.dialects.api import MESSAGES, OPENAI
 from claude_proxy.dialects.chat.dialect import CHAT
 from claude_proxy.dialects.responses.dialect import RESPONSES
-from claude_proxy.server import conversations, messages, models, responses, status
+from claude_proxy.server import conversations, messages, models, responses, status, usage
 from claude_proxy.server.background import RUNS, BackgroundRuns
 from claude_proxy.server.bodies import BUDGET, BodyBudget
 from claude_proxy.server.catalog import Catalog
@@ -54,6 +54,7 @@ OWN_ROUTES: tuple[Route, ...] = (
     Route("GET", "/", status.root, quiet=True),
     Route("GET", "/health", status.health, quiet=True),
     Route("GET", "/status", status.status, quiet=True),
+    Route("GET", "/usage", usage.usage, quiet=True),
 )
 
 

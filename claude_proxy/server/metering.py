@@ -12,14 +12,15 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from claude_proxy.credentials.terms import is_plan_login
 from claude_proxy.errors import ProxyError, StoreError
 from claude_proxy.server.exchange import Exchange
-from claude_proxy.store.usage import UsageRow
+from claude_proxy.store.usage import CLIENT_LEFT, UsageRow
+from claude_proxy.store.worker import Work
 from claude_proxy.upstream.base import Identity
 from claude_proxy.wire.anthropic import Usage
 
@@ -31,7 +32,8 @@ MAX_WAITING = 10_000  # rows, some 300 bytes each
 MAX_BATCH = 1000
 IDENTITY_TIMEOUT = 1.0
 MAX_NAME = 100  # characters of a model's name, which a client has chosen
-CLIENT_LEFT = "client_left"  # in place of an error's code: the client closed the connection
+
+T = TypeVar("T")
 
 Consumer = Callable[[Sequence[UsageRow]], None]
 
@@ -39,6 +41,9 @@ Consumer = Callable[[Sequence[UsageRow]], None]
 class Ledger(Protocol):
     async def add(self, rows: Sequence[UsageRow]) -> None:
         """Add all rows, or none of them and raise StoreError."""
+
+    async def read(self, work: Work[T]) -> T:
+        """Call `work` with a connection that cannot write, in a thread. Raises StoreError."""
 
 
 async def _unknown() -> Identity | None:

@@ -17,6 +17,8 @@ T = TypeVar("T")
 # Budgets are for a calendar month, so its rows are kept even where stored responses are kept for a shorter time.
 MIN_AGE = 32 * 86400.0
 
+CLIENT_LEFT = "client_left"  # in place of an error's code: the client closed the connection before the end
+
 
 class UsageRow(msgspec.Struct, frozen=True):
     """One request. `status` is the reply's, also where the reply broke off later; `error` is the error's code.
@@ -74,6 +76,11 @@ def between(connection: sqlite3.Connection, since: float, until: float) -> Itera
     """The rows of requests that began within [since, until), oldest first."""
     for row in connection.execute(_SELECT, (since, until)):
         yield msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), UsageRow, strict=False)
+
+
+def is_in(connection: sqlite3.Connection) -> bool:
+    """Whether the file has a ledger; one of an older version has none until the daemon opens it."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'usage'").fetchone() is not None
 
 
 def expire(connection: sqlite3.Connection, before: float, limit: int) -> int:

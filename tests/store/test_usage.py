@@ -15,7 +15,7 @@ from tests.store.conftest import NOW, Clock, response
 DAY = 86400.0
 
 
-def row(number: int = 0, **fields: object) -> UsageRow:
+def row(number: float = 0.0, **fields: object) -> UsageRow:
     known: dict[str, object] = {
         "time": NOW + number,
         "client": "curl",
@@ -70,7 +70,7 @@ async def test_a_batch_is_added_whole_or_not_at_all(store: Store, file: Path):
 
 async def test_the_rows_of_a_month_stay_even_where_stored_responses_are_kept_for_a_day(file: Path, clock: Clock):
     store = Store(file, Limits(max_age=DAY), clock=clock)
-    await store.usage.add([row(-40 * DAY), row(-31 * DAY)])  # type: ignore[arg-type]
+    await store.usage.add([row(-40 * DAY), row(-31 * DAY)])
     await store.responses.put(response(1, created_at=NOW - 2 * DAY))
     clock.now += DAY / 2
     await store.usage.add([row(1)])
@@ -81,7 +81,7 @@ async def test_the_rows_of_a_month_stay_even_where_stored_responses_are_kept_for
 
 async def test_rows_are_kept_as_long_as_the_store_keeps_anything(file: Path, clock: Clock):
     store = Store(file, Limits(max_age=100 * DAY), clock=clock)
-    await store.usage.add([row(-99 * DAY), row(-101 * DAY)])  # type: ignore[arg-type]
+    await store.usage.add([row(-99 * DAY), row(-101 * DAY)])
     clock.now += 3600
     await store.usage.add([row(1)])
     assert [each.time for each in rows_in(file)] == [NOW - 99 * DAY, NOW + 1]
