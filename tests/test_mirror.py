@@ -30,8 +30,6 @@ WITHOUT_OWN_TEST = {
     "dialects/responses/tools.py",
     "dialects/responses/usage.py",
     "dialects/service_tier.py",
-    "wire/responses_reply.py",
-    "wire/responses_request.py",
     "service/supervisor.py",
     "transport/sink.py",
     "translate/schema_merge.py",

@@ -81,13 +81,17 @@ class WebSearchCallItem(Struct, tag="web_search_call", tag_field="type"):
     action: SearchAction | OpenPageAction
 
 
+class ToolExecutionError(Struct, tag="mcp_tool_execution_error", tag_field="type"):
+    content: str
+
+
 class McpCallItem(Struct, tag="mcp_call", tag_field="type"):
     id: str
     server_label: str
     name: str
     arguments: Text
     output: str | None
-    error: str | None
+    error: ToolExecutionError | None
     status: str
 
 

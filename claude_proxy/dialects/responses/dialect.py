@@ -27,13 +27,16 @@ class ResponseRequest:
     response that has ended.
     """
 
-    def __init__(self, request: ResponsesRequest, fields: dict[str, Raw]) -> None:
+    def __init__(
+        self, request: ResponsesRequest, fields: dict[str, Raw], unknown: frozenset[str] = frozenset()
+    ) -> None:
         self.request = request
         self.history = History()
         self.on_finished: OnFinished = ignore
         self.model = request.model
         self.stream = bool(request.stream)
         self.fields = fields
+        self._unknown = unknown
 
     def translate(
         self, *, model: Model, options: Options, memory: ThinkingMemory | None, without_thinking: bool = False
@@ -43,6 +46,7 @@ class ResponseRequest:
                 self.request,
                 self.fields,
                 self.history,
+                unknown=self._unknown,
                 model=model,
                 options=options,
                 memory=memory,

@@ -18,6 +18,7 @@ from claude_proxy.wire.responses_reply import (
     ShellAction,
     ShellCallItem,
     Source,
+    ToolExecutionError,
     WebSearchCallItem,
 )
 
@@ -72,7 +73,9 @@ class OpenEmulatedCall:
                 return ShellCallItem(self._output.new_id("sh"), call_id, action_of_shell, status)
             case _:
                 patch = msgspec.json.decode(data, type=PatchOperation)
-                if patch.type not in PATCH_OPERATIONS or (patch.diff is UNSET and patch.type != "delete_file"):
+                if patch.type == "delete_file":
+                    patch.diff = UNSET
+                elif patch.type not in PATCH_OPERATIONS or patch.diff is UNSET:
                     raise ValueError(patch.type)
                 return ApplyPatchCallItem(self._output.new_id("apc"), call_id, patch, status)
 
@@ -86,12 +89,20 @@ class _SearchInput(Struct):
 
 
 class _Found(Struct):
+    """A page among the results of a search, or the one result of a fetch; an error has another type."""
+
     type: str = ""
     url: str = ""
 
 
 _read_search = msgspec.json.Decoder(_SearchInput).decode
-_read_found = msgspec.json.Decoder(list[_Found]).decode
+_read_found = msgspec.json.Decoder(list[_Found] | _Found).decode
+
+
+def initial_input(block: Block) -> str:
+    """The input that stands in a block's start; empty where it comes in deltas."""
+    given = block.start.input
+    return "" if isinstance(given, UnsetType) or bytes(given) in (b"{}", b"null") else bytes(given).decode()
 
 
 class OpenSearch:
@@ -103,9 +114,7 @@ class OpenSearch:
         self._want_sources = sources
         self._id = output.new_id("ws")
         self._input = GrowingText()
-        initial = block.start.input
-        if not isinstance(initial, UnsetType) and bytes(initial) not in (b"{}", b"null"):
-            self._input.add(bytes(initial).decode())
+        self._input.add(initial_input(block))
         self._index = output.add(self._item("in_progress", None))
         self._at = {"item_id": self._id, "output_index": self._index}
         output.event("response.web_search_call.in_progress", **self._at)
@@ -118,16 +127,18 @@ class OpenSearch:
         """Take the block with the result."""
         content = result.start.content
         try:
-            found = _read_found(content) if isinstance(content, Raw) else []
-        except msgspec.MsgspecError:  # an object: the search has failed, or the one page that was fetched
-            failed = b"_error" in bytes(content)[:200] if isinstance(content, Raw) else True
-            self._end("failed" if failed else "completed", None)
+            found = _read_found(content) if isinstance(content, Raw) else _Found("error")
+        except msgspec.MsgspecError:
+            found = _Found("error")
+        if isinstance(found, _Found) and found.type.endswith("error"):
+            self._end("failed", None)
             return
-        self._end("completed", [Source(each.url) for each in found if each.url])
+        pages = found if isinstance(found, list) else []
+        self._end("completed", [Source(page.url) for page in pages if page.url])
 
     def end(self, status: str) -> None:
         """The response ends without a result."""
-        self._end("incomplete", None)
+        self._end("failed", None)
 
     def _end(self, status: str, sources: list[Source] | None) -> None:
         if status == "completed":
@@ -166,13 +177,12 @@ class OpenMcpCall:
         self._block = block
         self._id = output.new_id("mcp")
         self._input = GrowingText()
-        initial = block.start.input
-        if not isinstance(initial, UnsetType) and bytes(initial) not in (b"{}", b"null"):
-            self._input.add(bytes(initial).decode())
-        self._index = output.add(self._item("in_progress", None, None))
+        self._index = output.add(self._item("in_progress", "", None, None))
         self._at = {"item_id": self._id, "output_index": self._index}
         output.event("response.mcp_call.in_progress", **self._at)
         self._template = DeltaTemplate("response.mcp_call_arguments.delta", **self._at)
+        if text := initial_input(block):
+            self.add(text)
 
     def add(self, text: str) -> None:
         self._output.delta(self._template, self._input.add(text))
@@ -185,7 +195,7 @@ class OpenMcpCall:
         except msgspec.MsgspecError:
             text = bytes(content).decode() if isinstance(content, Raw) else ""
         if result.start.is_error:
-            self._end("failed", None, text)
+            self._end("failed", None, ToolExecutionError(text))
         else:
             self._end("completed", text, None)
 
@@ -193,14 +203,17 @@ class OpenMcpCall:
         """The response ends without a result."""
         self._end("incomplete", None, None)
 
-    def _end(self, status: str, output: str | None, error: str | None) -> None:
-        arguments = self._input.json if self._input else b'"{}"'
+    def _end(self, status: str, output: str | None, error: ToolExecutionError | None) -> None:
+        if not self._input:
+            self.add("{}")
+        arguments = Raw(self._input.json)
         self._output.event("response.mcp_call_arguments.done", **self._at, arguments=arguments)
         if status in ("completed", "failed"):
             self._output.event(f"response.mcp_call.{status}", **self._at)
-        self._output.done(self._index, self._item(status, output, error))
+        self._output.done(self._index, self._item(status, arguments, output, error))
 
-    def _item(self, status: str, output: str | None, error: str | None) -> McpCallItem:
-        arguments = Raw(self._input.json) if self._input else "{}"
+    def _item(
+        self, status: str, arguments: str | Raw, output: str | None, error: ToolExecutionError | None
+    ) -> McpCallItem:
         start = self._block.start
         return McpCallItem(self._id, start.server_name, start.name, arguments, output, error, status)

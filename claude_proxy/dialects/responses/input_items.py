@@ -1,6 +1,6 @@
 """Input items of the Responses API, read into the conversation builder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Raw, Struct
@@ -12,7 +12,7 @@ from claude_proxy.translate.content import PartBlock, ResultContent, cache_contr
 from claude_proxy.translate.conversation import Conversation
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.media import FileInput, document_block, image_block
-from claude_proxy.wire import responses_request as wire
+from claude_proxy.wire import responses_items as wire
 from claude_proxy.wire.anthropic import (
     Block,
     CacheControl,
@@ -23,38 +23,47 @@ from claude_proxy.wire.anthropic import (
     UrlSource,
 )
 from claude_proxy.wire.decoding import NULL, decode
+from claude_proxy.wire.responses_request import read_known
 
 ROLES = ("user", "assistant", "system", "developer")
 
 
-class _Typed(Struct):
+class _Head(Struct):
+    """What tells an item's type: a message and a reference may leave it out."""
+
     type: str | None = None
+    role: str | None = None
+    id: str | None = None
+
+    @property
+    def item_type(self) -> str:
+        if self.type is None:
+            return "item_reference" if self.role is None and self.id is not None else "message"
+        return self.type
 
 
-_read_type = msgspec.json.Decoder(_Typed).decode
-_ITEM_DECODERS = {name: msgspec.json.Decoder(type_).decode for name, type_ in wire.INPUT_ITEMS.items()}
+_read_head = msgspec.json.Decoder(_Head).decode
+# Items that are left out without a warning: what they told the model stands in the messages beside them.
+_SILENTLY_LEFT_OUT = ("web_search_call", "mcp_list_tools")
 
 
 def check_item(raw: Raw, param: str) -> None:
     """Raise InvalidRequest, which names the place, unless `raw` is an item that can be kept."""
-    type_ = _type_of(raw, param)
-    if type_ in wire.IGNORED_ITEMS:
+    type_ = decode(_read_head, raw, param).item_type
+    if type_ in wire.LEFT_OUT_ITEMS:
         return
-    match decode(_decoder_of(type_, param), raw, param):
+    item, _ = read_known(_item_type(type_, param), raw, param)
+    match item:
         case wire.MessageItem(role=role) if role not in ROLES:
             raise _unknown_role(role, param)
         case wire.ItemReference(id=id_):
             raise InvalidRequest(f"Item with id '{id_}' not found.", param=param, code="not_found")
 
 
-def _type_of(raw: Raw, param: str) -> str:
-    return decode(_read_type, raw, param).type or "message"
-
-
-def _decoder_of(type_: str, param: str) -> Callable[[bytes | Raw], wire.InputItem]:
-    if (decoder := _ITEM_DECODERS.get(type_)) is not None:
-        return decoder
-    known = ", ".join(repr(name) for name in wire.INPUT_ITEMS)
+def _item_type(type_: str, param: str) -> type[wire.InputItem]:
+    if (item_type := wire.ITEMS.get(type_)) is not None:
+        return item_type
+    known = ", ".join(repr(name) for name in wire.ITEMS)
     raise InvalidRequest(
         f"Invalid value: '{type_}'. Supported values are: {known}.", param=f"{param}.type", code="invalid_value"
     )
@@ -75,6 +84,8 @@ class InputReader:
 
     def __init__(self, draft: Draft, conversation: Conversation) -> None:
         self.additional_tools: list[tuple[Raw, str]] = []
+        self.effort: tuple[str, str] | None = None  # of the last configuration update, with its param
+        self.text: tuple[wire.TextUpdate, str] | None = None
         self._draft = draft
         self._conversation = conversation
         self._thinking: list[Block] = []  # from reasoning items, until the assistant's next block
@@ -85,12 +96,15 @@ class InputReader:
             self._read_item(raw, f"{param}[{index}]")
 
     def _read_item(self, raw: Raw, param: str) -> None:
-        type_ = _type_of(raw, param)
-        if type_ in wire.IGNORED_ITEMS:
-            if type_ not in ("web_search_call", "configuration_update", "compaction_trigger", "mcp_list_tools"):
+        type_ = decode(_read_head, raw, param).item_type
+        if type_ in wire.LEFT_OUT_ITEMS:
+            if type_ not in _SILENTLY_LEFT_OUT:
                 self._draft.warn(param, f"an item of type '{type_}' has no counterpart, so it was left out")
             return
-        self._take(decode(_decoder_of(type_, param), raw, param), param)
+        item, unknown = read_known(_item_type(type_, param), raw, param)
+        for path in unknown:
+            self._draft.warn(path, "no such parameter is known here")
+        self._take(item, param)
 
     def _take(self, item: wire.InputItem, param: str) -> None:
         match item:
@@ -103,6 +117,8 @@ class InputReader:
                 self.additional_tools += [(tool, f"{tools}[{index}]") for index, tool in enumerate(item.tools)]
             case wire.Compaction():
                 self._compaction(item, param)
+            case wire.ConfigurationUpdate():
+                self._update(item, param)
             case wire.ItemReference():
                 raise InvalidRequest(f"Item with id '{item.id}' not found.", param=param, code="not_found")
             case wire.CallOutput() | wire.LocalShellCallOutput() | wire.ShellCallOutput() | wire.ApplyPatchCallOutput():
@@ -138,7 +154,9 @@ class InputReader:
                 output = None if item.output == NULL else bytes(item.output).decode()
                 self._result(item.call_id, output, param)
             case wire.ApplyPatchCallOutput():
-                self._result(item.call_id, item.output or item.status, param)
+                failed = bytes(item.status) == b'"failed"'
+                output = item.output or ("failed" if failed else "completed")
+                self._result(item.call_id, output, param, is_error=failed)
 
     # ------------------------------------------------------------------------------------------------- messages
 
@@ -178,14 +196,21 @@ class InputReader:
         self._thinking.clear()
         self._conversation.add_user(list(summary.texts))
 
+    def _update(self, item: wire.ConfigurationUpdate, param: str) -> None:
+        """Keep what an update sets: each setting stays in effect until a later update replaces it."""
+        if item.reasoning is not None and item.reasoning.effort is not None:
+            self.effort = item.reasoning.effort, f"{param}.reasoning.effort"
+        if item.text is not None:
+            self.text = item.text, f"{param}.text"
+
     # ------------------------------------------------------------------------------------------ calls and results
 
     def _call(self, call_id: str, name: str, input_: Raw) -> None:
         self._assistant([self._conversation.call(call_id, name, input_)])
 
-    def _result(self, call_id: str, content: ResultContent, param: str) -> None:
+    def _result(self, call_id: str, content: ResultContent, param: str, *, is_error: bool = False) -> None:
         self._thinking.clear()
-        self._conversation.add_result(call_id, content, param=param)
+        self._conversation.add_result(call_id, content, is_error=is_error, param=param)
 
     def _object(self, value: Raw, param: str) -> Raw:
         return object_input(self._draft, None if value == NULL else bytes(value).decode(), param=param)
@@ -266,20 +291,10 @@ def _missing(param: str) -> InvalidRequest:
     return InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
 
 
-class _Reference(Struct):
-    type: str | None = None
-    id: str | None = None
-    role: str | None = None
-
-
-_read_reference = msgspec.json.Decoder(_Reference).decode
-
-
 def referenced_id(item: Raw) -> str | None:
     """The id that a reference names; None for any other item. Its type may be missing: an id alone is a reference."""
     try:
-        read = _read_reference(item)
+        head = _read_head(item)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # the reader will say what is wrong with it
         return None
-    is_reference = read.type == "item_reference" or (read.type is None and read.role is None)
-    return read.id if is_reference else None
+    return head.id if head.item_type == "item_reference" else None

@@ -86,27 +86,27 @@ class GrowingText:
     """A text that comes in pieces, kept as the inside of a JSON string."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._inner = bytearray()  # a list of small pieces would take ten times the text's size
 
     def __bool__(self) -> bool:
-        return bool(self._pieces)
+        return bool(self._inner)
 
     def add(self, text: str) -> bytes:
         """Add `text`; returns it as the inside of a JSON string."""
         piece = _encode(text)[1:-1]
-        self._pieces.append(piece)
+        self._inner += piece
         return piece
 
     def add_batch(self, batch: DeltaBatch) -> bytes:
         strings = batch.strings
         piece = strings[0][1:-1] if len(strings) == 1 else b"".join([string[1:-1] for string in strings])
-        self._pieces.append(piece)
+        self._inner += piece
         return piece
 
     @property
     def json(self) -> bytes:
         """The whole text as a JSON string."""
-        return b'"' + b"".join(self._pieces) + b'"'
+        return b'"' + self._inner + b'"'
 
     @property
     def text(self) -> str:

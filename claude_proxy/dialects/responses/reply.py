@@ -1,7 +1,8 @@
 """A Messages reply in the terms of the Responses API: output items from blocks, with the events that tell of them.
 
 Adjacent text blocks are one message. An item is done when the next one begins or the reply ends, because only the
-end tells whether the last one is incomplete; a tool that runs upstream is done when its result has come.
+end tells whether the last one is incomplete; a tool that runs upstream is done when its result has come. The blocks of
+parallel calls may be interleaved.
 """
 
 from claude_proxy.dialects.responses.context import ResponseContext, ToolForm
@@ -30,6 +31,7 @@ class ResponseReply(ReplyHandler):
         self._context = context
         self._filter = JsonFinder() if context.json_mode else None
         self._open: OpenMessage | OpenReasoning | OpenCall | OpenEmulatedCall | None = None
+        self._calls: dict[int, OpenCall | OpenEmulatedCall] = {}  # whose blocks are open, by block index
         self._upstream_tools: dict[str, OpenSearch | OpenMcpCall] = {}  # by the id of their call
         self._citations: dict[str, Citation] = {}  # of the text block that is open, by URL
         self._block_start = 0  # where the text of that block begins in its message
@@ -48,7 +50,9 @@ class ResponseReply(ReplyHandler):
     def on_batch(self, batch: DeltaBatch) -> None:
         if batch.kind == "text":
             self._message().add_batch(batch, count=self._context.server_tools)
-        elif isinstance(self._open, OpenReasoning | OpenCall | OpenEmulatedCall):
+        elif batch.kind == "input_json":
+            self._calls[batch.block.index].add_batch(batch)
+        elif isinstance(self._open, OpenReasoning):
             self._open.add_batch(batch)
 
     # --------------------------------------------------------------------------------------------------- blocks
@@ -63,8 +67,9 @@ class ResponseReply(ReplyHandler):
                 self._close()
                 self._open = OpenReasoning(self.output, block, self._context.upstream_model)
             case "tool_use":
+                self._flush_filter()
                 self._close()
-                self._open = self._call(block)
+                self._calls[block.index] = self._call(block)
             case "server_tool_use" if start.name in _SEARCHES:
                 self._close()
                 sources = self._context.include_search_sources
@@ -74,6 +79,8 @@ class ResponseReply(ReplyHandler):
                 self._upstream_tools[block.id] = OpenMcpCall(self.output, block)
             case _ if (tool := self._upstream_tools.pop(start.tool_use_id, None)) is not None:
                 tool.finish(block)
+            case _:  # a block that is no item: the texts around it are messages of their own
+                self._close()
 
     def on_text(self, block: Block, text: str) -> None:
         if self._filter is not None:
@@ -91,8 +98,8 @@ class ResponseReply(ReplyHandler):
     def on_input(self, block: Block, text: str) -> None:
         if (tool := self._upstream_tools.get(block.id)) is not None:
             tool.add(text)
-        elif isinstance(self._open, OpenCall | OpenEmulatedCall):
-            self._open.add(text)
+        elif (call := self._calls.get(block.index)) is not None:
+            call.add(text)
 
     def on_citation(self, block: Block, citation: Citation) -> None:
         url = citation.url or citation.source or ""
@@ -104,17 +111,22 @@ class ResponseReply(ReplyHandler):
             for url, citation in self._citations.items():
                 self._open.annotate(URLCitation(url, citation.title or "", self._block_start, self._open.length))
             self._citations = {}
+        elif (call := self._calls.pop(block.index, None)) is not None:
+            self._close()
+            self._open = call
 
     # ---------------------------------------------------------------------------------------------------- the end
 
     def on_end(self, stop_reason: str | None, explanation: str | None) -> None:
-        if self._filter is not None and (held_back := self._filter.close()):
-            self._message().add(held_back)
+        self._flush_filter()
         if stop_reason in _CUT:
             self.incomplete_reason = "max_output_tokens"
         elif stop_reason == "refusal" and any(isinstance(item, MessageItem) for item in self.output.items):
             self.incomplete_reason = "content_filter"
-        self._close("incomplete" if self.incomplete_reason else "completed")
+        status = "incomplete" if self.incomplete_reason else "completed"
+        self._close(status)
+        for call in self._calls.values():
+            call.end(status)
         for tool in self._upstream_tools.values():
             tool.end("incomplete")
         self._upstream_tools.clear()
@@ -122,6 +134,13 @@ class ResponseReply(ReplyHandler):
             add_refusal(self.output, explanation or DEFAULT_REFUSAL)
 
     # ------------------------------------------------------------------------------------------------- open items
+
+    def _flush_filter(self) -> None:
+        """Write the text that is held back, before anything that must stand behind it."""
+        if self._filter is not None and not self._filter.over:
+            if held_back := self._filter.close():
+                self._message().add(held_back)
+            self._filter = JsonFinder()
 
     def _message(self) -> OpenMessage:
         """The message that text belongs to now."""

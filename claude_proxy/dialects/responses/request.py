@@ -23,9 +23,11 @@ from claude_proxy.translate.models import Model
 from claude_proxy.translate.output import set_json_object, set_json_schema, set_verbosity
 from claude_proxy.translate.reasoning import ReasoningWish, apply_reasoning, drop_thinking, restore_thinking
 from claude_proxy.translate.sampling import set_max_tokens, set_temperature, set_top_p
+from claude_proxy.translate.tools import is_native
 from claude_proxy.wire import responses_request as wire
 from claude_proxy.wire.anthropic import TextBlock
 from claude_proxy.wire.decoding import NULL
+from claude_proxy.wire.responses_tools import TextFormat
 
 INCLUDABLE = (
     "reasoning.encrypted_content",
@@ -59,6 +61,7 @@ def to_messages_request(
     fields: Mapping[str, Raw],
     history: History,
     *,
+    unknown: frozenset[str] = frozenset(),
     model: Model,
     options: Options,
     memory: ThinkingMemory | None = None,
@@ -66,25 +69,27 @@ def to_messages_request(
 ) -> ResponseTranslation:
     """The Messages request to `model` that says what `request` says, behind `history`.
 
-    `fields` are the top-level fields as the client sent them, some of which the response repeats. References to
+    `fields` are the top-level fields as the client sent them, some of which the response repeats; `unknown` are the
+    paths of fields that `request` does not have. References to
     stored items have been resolved. Raises InvalidRequest whose `param` is the path of the fault.
     """
     draft = Draft.begin(model, options)
-    _check_support(draft, request, fields)
+    _check_support(draft, request, unknown)
     set_max_tokens(draft, request.max_output_tokens, param="max_output_tokens")
-    additional_tools = _read_input(draft, request, history)
+    items = _read_input(draft, request, history)
     tools = ToolReader(draft, max_tool_calls=_positive(request.max_tool_calls, "max_tool_calls"))
     tools.read([(tool, f"tools[{index}]") for index, tool in enumerate(request.tools or ())])
-    tools.read(additional_tools)
+    tools.read(items.additional_tools)
     tools.finish(request.tool_choice, parallel=request.parallel_tool_calls is not False)
     text = request.text or wire.TextConfig()
-    _read_format(draft, text.format)
+    updated, param = items.text or (text, "text")
+    _read_format(draft, updated.format, f"{param}.format")
     set_verbosity(draft, text.verbosity, param="text.verbosity")
     if without_thinking:
         drop_thinking(draft)
     else:
         restore_thinking(draft, memory, param="input")
-    apply_reasoning(draft, _reasoning_wish(draft, request.reasoning))
+    apply_reasoning(draft, _reasoning_wish(draft, request.reasoning, items.effort))
     set_temperature(draft, request.temperature)
     set_top_p(draft, request.top_p)
     set_user(draft, request.safety_identifier or request.user)
@@ -120,8 +125,8 @@ def to_messages_request(
 # ------------------------------------------------------------------------------------------------------- the input
 
 
-def _read_input(draft: Draft, request: wire.ResponsesRequest, history: History) -> list[tuple[Raw, str]]:
-    """Write `system` and `messages` of the draft; the tools that stand among the items, each with its path."""
+def _read_input(draft: Draft, request: wire.ResponsesRequest, history: History) -> InputReader:
+    """Write `system` and `messages` of the draft; the reader has the tools and settings that stood among the items."""
     conversation = Conversation(draft, param="input")
     if request.instructions and request.instructions.strip():
         conversation.add_system([TextBlock(request.instructions)], param="instructions")
@@ -138,13 +143,13 @@ def _read_input(draft: Draft, request: wire.ResponsesRequest, history: History) 
         case items:
             reader.read(items, "input")
     conversation.finish()
-    return reader.additional_tools
+    return reader
 
 
 # ------------------------------------------------------------------------------------------------- single parameters
 
 
-def _check_support(draft: Draft, request: wire.ResponsesRequest, fields: Mapping[str, Raw]) -> None:
+def _check_support(draft: Draft, request: wire.ResponsesRequest, unknown: frozenset[str]) -> None:
     """Refuse what cannot be done, and warn of what has no effect."""
     if request.prompt != NULL:
         raise InvalidRequest(
@@ -158,8 +163,8 @@ def _check_support(draft: Draft, request: wire.ResponsesRequest, fields: Mapping
             param="previous_response_id",
             code="mutually_exclusive_parameters",
         )
-    for name in wire.unknown_fields(fields):
-        draft.warn(name, "no such parameter is known here")
+    for path in sorted(unknown):
+        draft.warn(path, "no such parameter is known here")
     for name, reason in _IGNORED.items():
         if getattr(request, name) != NULL:
             draft.warn(name, reason)
@@ -170,7 +175,9 @@ def _check_support(draft: Draft, request: wire.ResponsesRequest, fields: Mapping
     for index, name in enumerate(request.include or ()):
         if name not in INCLUDABLE:
             raise _unknown_word(f"include[{index}]", name, INCLUDABLE)
-    if request.top_logprobs or "message.output_text.logprobs" in (request.include or ()):
+        if name == "message.output_text.logprobs":
+            draft.warn(f"include[{index}]", "the Messages API gives no probabilities")
+    if request.top_logprobs:
         draft.warn("top_logprobs", "the Messages API gives no probabilities")
 
 
@@ -187,28 +194,32 @@ def _unknown_word(param: str, word: str | None, known: Sequence[str]) -> Invalid
     return InvalidRequest(f"Invalid value: '{word}'. Supported values are: {words}.", param=param, code="invalid_value")
 
 
-def _read_format(draft: Draft, format_: wire.TextFormat | None) -> None:
+def _read_format(draft: Draft, format_: TextFormat | None, param: str) -> None:
     if format_ is None:
         return
     match format_.type:
         case "text":
             return
         case "json_object":
-            set_json_object(draft, param="text.format")
+            set_json_object(draft, param=param)
         case "json_schema":
-            set_json_schema(draft, format_.schema, description=format_.description, param="text.format")
+            set_json_schema(draft, format_.schema, description=format_.description, param=param)
         case other:
-            raise _unknown_word("text.format.type", other, ("text", "json_object", "json_schema"))
+            raise _unknown_word(f"{param}.type", other, ("text", "json_object", "json_schema"))
 
 
 _SUMMARIES = (None, "auto", "concise", "detailed")
 
 
-def _reasoning_wish(draft: Draft, reasoning: wire.Reasoning | None) -> ReasoningWish:
+def _reasoning_wish(
+    draft: Draft, reasoning: wire.Reasoning | None, updated_effort: tuple[str, str] | None
+) -> ReasoningWish:
+    """What the client wants of the thinking; an update among the items sets the effort after the request does."""
     wish = ReasoningWish(param="reasoning")
-    if reasoning is None:
-        return wish
-    if reasoning.effort is not None:
+    reasoning = reasoning or wire.Reasoning()
+    if updated_effort is not None:
+        wish.set_effort(updated_effort[0], param=updated_effort[1])
+    elif reasoning.effort is not None:
         wish.set_effort(reasoning.effort, param="reasoning.effort")
     for name in ("summary", "generate_summary"):
         if (word := getattr(reasoning, name)) not in _SUMMARIES:
@@ -221,11 +232,19 @@ def _reasoning_wish(draft: Draft, reasoning: wire.Reasoning | None) -> Reasoning
 
 
 def _read_caching(draft: Draft, request: wire.ResponsesRequest) -> None:
-    options = request.prompt_cache_options
+    options = request.prompt_cache_options or wire.CacheOptions()
+    if options.mode not in (None, "implicit", "explicit"):
+        draft.warn("prompt_cache_options.mode", f"'{options.mode}' is not known; caching is automatic")
+    if options.prewarm:
+        draft.warn("prompt_cache_options.prewarm", "a cache is filled by the first request that uses it")
+    if options.comparison_response_id is not None:
+        draft.warn("prompt_cache_options.comparison_response_id", "caches cannot be compared here")
+    if request.prompt_cache_retention not in (None, "in_memory", "in-memory", "24h"):
+        draft.warn("prompt_cache_retention", f"'{request.prompt_cache_retention}' is not known: 5 minutes instead")
     set_caching(
         draft,
-        automatic=options is None or options.mode != "explicit",
-        hour=bool(options and options.ttl) or request.prompt_cache_retention == "24h",
+        automatic=options.mode != "explicit",
+        hour=bool(options.ttl) or request.prompt_cache_retention == "24h",
         param="input",
     )
 
@@ -262,10 +281,16 @@ def _echo(request: wire.ResponsesRequest, fields: Mapping[str, Raw]) -> dict[str
     given = request.reasoning or wire.Reasoning()
     echo["reasoning"] = _json({"effort": given.effort, "summary": given.summary or given.generate_summary})
     echo["text"] = _json(_echoed_text(request.text))
-    echo["tools"] = _json([_echoed_tool(tool) for tool in request.tools or ()])
+    echo["tools"] = _json([_echoed_tool(tool) for tool in request.tools or () if not _is_native_tool(tool)])
     if (conversation := request.conversation_id) is not None:
         echo["conversation"] = _json({"id": conversation})
-    return echo
+    return {name: _one_line(value) for name, value in echo.items()}
+
+
+def _one_line(value: Raw) -> Raw:
+    """`value` without line ends, which would break the frames of a stream; the client's own JSON may have some."""
+    data = bytes(value)
+    return Raw(msgspec.json.format(data, indent=-1)) if b"\n" in data or b"\r" in data else value
 
 
 class _FormatOnly(Struct, omit_defaults=True):
@@ -277,7 +302,7 @@ class _FormatOnly(Struct, omit_defaults=True):
 
 
 def _echoed_text(text: wire.TextConfig | None) -> dict[str, object]:
-    given = (text.format if text else None) or wire.TextFormat("text")
+    given = (text.format if text else None) or TextFormat("text")
     schema = UNSET if given.schema == NULL else given.schema
     format_ = _FormatOnly(given.type, given.name, given.description, schema, given.strict)
     return {"format": format_, "verbosity": (text.verbosity if text else None) or "medium"}
@@ -291,12 +316,22 @@ _read_tool_type = msgspec.json.Decoder(_ToolType).decode
 _read_tool_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
+def _is_native_tool(tool: Raw) -> bool:
+    """Whether `tool` is one of Anthropic's own, which typed clients cannot read in a response."""
+    return is_native(_read_tool_type(tool).type)
+
+
 def _echoed_tool(tool: Raw) -> Raw | dict[str, Raw]:
-    """A tool as the client sent it; clients demand two fields of a function that may be missing."""
-    if _read_tool_type(tool).type != "function":
-        return tool
-    defaults = {"type": Raw(b'"function"'), "parameters": Raw(b"null"), "strict": Raw(b"null")}
-    return defaults | _read_tool_fields(tool)
+    """A tool as the client sent it, without secrets; clients demand two fields of a function that may be missing."""
+    match _read_tool_type(tool).type:
+        case "function":
+            defaults = {"type": Raw(b'"function"'), "parameters": Raw(b"null"), "strict": Raw(b"null")}
+            return defaults | _read_tool_fields(tool)
+        case "mcp":
+            fields = _read_tool_fields(tool)
+            return {name: value for name, value in fields.items() if name not in ("authorization", "headers")}
+        case _:
+            return tool
 
 
 def _json(value: object) -> Raw:

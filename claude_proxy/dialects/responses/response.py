@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from claude_proxy.dialects.base import ErrorReport
 from claude_proxy.dialects.responses.context import ResponseContext
 from claude_proxy.dialects.responses.events import EventWriter
+from claude_proxy.dialects.responses.failure import response_error
 from claude_proxy.dialects.responses.reply import ResponseReply
 from claude_proxy.dialects.responses.stored_items import StoredItem, with_output
 from claude_proxy.dialects.responses.usage import response_usage
@@ -175,7 +176,7 @@ class StreamedResponse:
     def error_event(self, error: ErrorReport, request_id: str) -> bytes:
         """The two events of a failure that comes late: OpenAI itself sends both."""
         begin = self.begin()
-        failure = ResponseError(error.code or error.type, error.message)
+        failure = response_error(error)
         detail = {"type": error.type, "code": error.code, "message": error.message, "param": error.param}
         body = self._response.document("failed", error=failure)
         self._events.event("error", error=detail)

@@ -1,6 +1,6 @@
 """Tools and tool choice of the Responses API, read into the tool set builder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,8 +13,10 @@ from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.metadata import pass_through
 from claude_proxy.translate.tools import Grammar, ToolChoiceWish, ToolSet, is_native
 from claude_proxy.translate.web_search import web_search_tool
-from claude_proxy.wire import responses_request as wire
+from claude_proxy.wire import anthropic
+from claude_proxy.wire import responses_tools as wire
 from claude_proxy.wire.decoding import NULL, decode
+from claude_proxy.wire.responses_request import read_known
 
 
 class _Typed(Struct):
@@ -23,8 +25,10 @@ class _Typed(Struct):
 
 
 _read_typed = msgspec.json.Decoder(_Typed).decode
-_DECODERS = {name: msgspec.json.Decoder(type_).decode for name, type_ in wire.TOOLS.items()}
-_OWN_FIELDS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples")
+_OWN_FIELDS = ("eager_input_streaming", "input_examples")
+# What `allowed_callers` may hold: OpenAI's words, of which only one has a counterpart, and Anthropic's own.
+_DIRECT, _PROGRAM = "direct", "programmatic"
+_FINDER = "tool_search_tool"  # how the types of Anthropic's tools begin that find deferred ones
 
 
 class ToolReader:
@@ -37,6 +41,8 @@ class ToolReader:
         self._max_tool_calls = max_tool_calls
         self._mcp_servers: list[_McpServer] = []
         self._left_out: set[str] = set()  # types of tools that have no counterpart
+        self._deferred: list[tuple[anthropic.Tool, str]] = []
+        self._has_finder = False
 
     def read(self, tools: Sequence[tuple[Raw, str]]) -> None:
         """Take tools, each with its path."""
@@ -45,25 +51,39 @@ class ToolReader:
 
     def finish(self, choice: str | wire.ToolChoice | None, *, parallel: bool) -> None:
         """Write `tools` and `tool_choice` of the draft. The conversation must be finished."""
+        self._settle_deferred()
         if self._mcp_servers:
             pass_through(self._draft, "mcp_servers", Raw(msgspec.json.encode(self._mcp_servers)))
         self._tools.finish(self._choice(choice), parallel=parallel)
 
+    def _settle_deferred(self) -> None:
+        """Defer tools only where one of Anthropic's own tools can find them: otherwise the model never sees them."""
+        for tool, param in self._deferred:
+            if self._has_finder:
+                tool.defer_loading = Raw(b"true")
+            else:
+                self._draft.note("changed", f"{param}.defer_loading", "nothing finds deferred tools, so it is not one")
+
     def _read_tool(self, raw: Raw, param: str, namespace: str | None = None) -> None:
         typed = decode(_read_typed, raw, param)
-        if (decoder := _DECODERS.get(typed.type)) is not None:
-            self._add(typed.type, decode(decoder, raw, param), param, namespace)
+        if namespace is not None and typed.type not in ("function", "custom"):
+            raise _unknown_type(typed.type, param, ("function", "custom"))
+        if (type_ := wire.TOOLS.get(typed.type)) is not None:
+            tool, unknown = read_known(type_, raw, param)
+            for path in unknown:
+                self._draft.warn(path, "no such parameter is known here")
+            self._add(typed.type, tool, param, namespace)
         elif typed.type in wire.UNSUPPORTED_TOOLS:
-            self._left_out.add(typed.type)
-            self._draft.warn(param, f"Claude has no tool of the type '{typed.type}' here, so it was left out")
+            self._leave_out(typed.type, param, f"Claude has no tool of the type '{typed.type}' here")
         elif is_native(typed.type):
+            self._has_finder = self._has_finder or typed.type.startswith(_FINDER)
             self._tools.add_native(raw, typed.name or typed.type, param=param)
         else:
-            raise InvalidRequest(
-                f"Invalid value: '{typed.type}'. Supported values are: {', '.join(repr(name) for name in wire.TOOLS)}.",
-                param=f"{param}.type",
-                code="invalid_value",
-            )
+            raise _unknown_type(typed.type, param, wire.TOOLS)
+
+    def _leave_out(self, type_: str, param: str, reason: str) -> None:
+        self._left_out.add(type_)
+        self._draft.warn(param, f"{reason}, so it was left out")
 
     def _add(self, type_: str, tool: wire.Tool, param: str, namespace: str | None) -> None:
         match tool:
@@ -79,7 +99,7 @@ class ToolReader:
             case wire.McpTool():
                 self._add_mcp(tool, param)
             case wire.ShellTool():
-                self._add_emulated(type_, param)
+                self._add_shell(type_, tool, param)
 
     def _add_function(self, tool: wire.FunctionTool, param: str, namespace: str | None) -> None:
         name = flat_name(tool.name, namespace)
@@ -89,26 +109,50 @@ class ToolReader:
         for field in _OWN_FIELDS:
             if (value := getattr(tool, field)) != NULL:
                 setattr(sent, field, value)
+        self._set_calling(sent, tool, param)
         self.forms[name] = ToolForm("function", tool.name, namespace)
+
+    def _set_calling(self, sent: anthropic.Tool, tool: wire.FunctionTool | wire.CustomTool, param: str) -> None:
+        """Read who may call a tool, when the model gets to see it, and whether its result may come later."""
+        own = [caller for caller in tool.allowed_callers or () if caller not in (_DIRECT, _PROGRAM)]
+        if own:
+            sent.allowed_callers = Raw(msgspec.json.encode(tool.allowed_callers))
+        elif tool.allowed_callers == [_PROGRAM]:
+            self._draft.warn(f"{param}.allowed_callers", "no program calls tools here, so the model may call it")
+        if tool.defer_loading:
+            self._deferred.append((sent, param))
+        if tool.run_async:
+            self._draft.warn(f"{param}.async", "the result of a call must come in the next turn")
 
     def _add_custom(self, tool: wire.CustomTool, param: str, namespace: str | None) -> None:
         name = flat_name(tool.name, namespace)
         format_ = tool.format
         grammar = Grammar(format_.syntax or "", format_.definition) if format_ and format_.definition else None
-        self._tools.add_custom(name, description=tool.description, grammar=grammar, param=param)
+        sent = self._tools.add_custom(name, description=tool.description, grammar=grammar, param=param)
+        self._set_calling(sent, tool, param)
         self.forms[name] = ToolForm("custom", tool.name, namespace)
 
-    def _add_emulated(self, type_: str, param: str) -> None:
-        tool = EMULATED_TOOLS[type_]
-        self._tools.add_function(type_, tool.schema, description=tool.description, param=param)
+    def _add_shell(self, type_: str, tool: wire.ShellTool, param: str) -> None:
+        """Add a tool of OpenAI's that runs on the client's machine."""
+        environment = tool.environment or wire.ShellEnvironment()
+        if environment.type != "local":
+            self._leave_out(type_, param, "a shell in a container of OpenAI's does not exist here")
+            return
+        if environment.skills != NULL:
+            self._draft.warn(f"{param}.environment.skills", "skills are not sent; describe them in the instructions")
+        if tool.allowed_callers == [_PROGRAM]:
+            self._draft.warn(f"{param}.allowed_callers", "no program calls tools here, so the model may call it")
+        emulated = EMULATED_TOOLS[type_]
+        self._tools.add_function(type_, emulated.schema, description=emulated.description, param=param)
         self._draft.note("emulated", param, f"'{type_}' is sent as a function, and its calls come back as such items")
         self.forms[type_] = ToolForm(type_, type_)
 
     def _add_search(self, tool: wire.WebSearchTool, param: str) -> None:
         if tool.external_web_access is False:
-            self._draft.warn(param, "a search without access to the web does not exist here, so it was left out")
-            self._left_out.add("web_search")
+            self._leave_out("web_search", param, "a search without access to the web does not exist here")
             return
+        if beyond := [name for name in tool.search_content_types or () if name != "text"]:
+            self._draft.warn(f"{param}.search_content_types", f"a search finds texts only, not {' and '.join(beyond)}")
         near = tool.user_location
         location = None
         if near is not None:
@@ -126,16 +170,20 @@ class ToolReader:
 
     def _add_mcp(self, tool: wire.McpTool, param: str) -> None:
         """An MCP server goes to Anthropic's MCP connector: its address, and the set of its tools."""
-        if tool.server_url is None:
+        if tool.server_url is None or tool.tunnel_id is not None:
             raise InvalidRequest(
-                "Connectors of OpenAI's cannot be reached from here; give the server's `server_url`.",
+                "Connectors and tunnels of OpenAI's cannot be reached from here; give the server's `server_url`.",
                 param=f"{param}.server_url",
                 code="missing_required_parameter",
             )
         if tool.headers != NULL:
             self._draft.warn(f"{param}.headers", "Anthropic's MCP connector takes no headers, only `authorization`")
-        if bytes(tool.require_approval) not in (b"null", b'"never"'):
-            self._draft.warn(f"{param}.require_approval", "Anthropic's MCP connector asks for no approval")
+        if bytes(tool.require_approval) != b'"never"':
+            self._draft.warn(f"{param}.require_approval", "Anthropic's MCP connector calls tools without an approval")
+        if isinstance(tool.allowed_tools, wire.McpToolNames) and tool.allowed_tools.read_only is not None:
+            self._draft.warn(f"{param}.allowed_tools.read_only", "tools can only be chosen by their names")
+        if tool.defer_loading:
+            self._draft.warn(f"{param}.defer_loading", "no tool finds deferred ones, so all are sent")
         self._mcp_servers.append(_McpServer("url", tool.server_url, tool.server_label, tool.authorization))
         self._tools.add_native(_toolset(tool), tool.server_label, param=param)
 
@@ -149,9 +197,11 @@ class ToolReader:
                 return ToolChoiceWish(choice)
             case wire.ToolChoice(type="allowed_tools"):
                 return self._allowed(choice)
+            case wire.ToolChoice(type="mcp"):
+                return self._one_of_server(choice)
             case wire.ToolChoice():
                 name = _chosen_name(choice.type, choice.name, choice.namespace)
-                if name is None or choice.type in self._left_out:
+                if name is None or self._is_left_out(choice.type):
                     raise InvalidRequest(
                         f"Invalid value: '{choice.type}' is not among the tools that can be chosen here.",
                         param="tool_choice",
@@ -165,6 +215,15 @@ class ToolReader:
                     code="invalid_value",
                 )
 
+    def _is_left_out(self, type_: str) -> bool:
+        return ("web_search" if type_.startswith("web_search") else type_) in self._left_out
+
+    def _one_of_server(self, choice: wire.ToolChoice) -> ToolChoiceWish:
+        """A call of some tool of one MCP server: which one cannot be said before upstream has asked the server."""
+        if choice.name is not None:
+            self._draft.warn("tool_choice.name", "one tool of an MCP server cannot be forced, only any of them")
+        return ToolChoiceWish("required", allowed=(choice.server_label or "",))
+
     def _allowed(self, choice: wire.ToolChoice) -> ToolChoiceWish:
         if choice.mode not in ("auto", "required"):
             raise InvalidRequest(
@@ -172,7 +231,8 @@ class ToolReader:
                 param="tool_choice.mode",
                 code="invalid_value",
             )
-        names = (_chosen_name(tool.type, tool.name, tool.namespace, tool.server_label) for tool in choice.tools or ())
+        given = [tool for tool in choice.tools or () if not self._is_left_out(tool.type)]
+        names = (_chosen_name(tool.type, tool.name, tool.namespace, tool.server_label) for tool in given)
         allowed = tuple(name for name in names if name is not None)
         if not allowed:
             raise InvalidRequest(
@@ -199,21 +259,20 @@ class _McpServer(Struct, omit_defaults=True):
     authorization_token: str | None = None
 
 
-class _AllowedTools(Struct):
-    tool_names: list[str] = []
-
-
 def _toolset(tool: wire.McpTool) -> Raw:
     """Anthropic's toolset of one server, with only the tools that the client allows, if it says so."""
     toolset: dict[str, object] = {"type": "mcp_toolset", "mcp_server_name": tool.server_label}
-    if tool.allowed_tools != NULL:
-        data = bytes(tool.allowed_tools)
-        names = (
-            msgspec.json.decode(data, type=list[str])
-            if data.lstrip().startswith(b"[")
-            else msgspec.json.decode(data, type=_AllowedTools).tool_names
-        )
-        if names:
-            toolset["default_config"] = {"enabled": False}
-            toolset["configs"] = {name: {"enabled": True} for name in names}
+    allowed = tool.allowed_tools
+    names = allowed.tool_names if isinstance(allowed, wire.McpToolNames) else allowed
+    if names is not None:
+        toolset["default_config"] = {"enabled": False}
+        toolset["configs"] = {name: {"enabled": True} for name in names}
     return Raw(msgspec.json.encode(toolset))
+
+
+def _unknown_type(type_: str, param: str, known: Iterable[str]) -> InvalidRequest:
+    return InvalidRequest(
+        f"Invalid value: '{type_}'. Supported values are: {', '.join(repr(name) for name in known)}.",
+        param=f"{param}.type",
+        code="invalid_value",
+    )
