@@ -7,7 +7,7 @@ from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.dialects.api import MESSAGES, OPENAI
 from claude_proxy.dialects.chat.dialect import CHAT
 from claude_proxy.dialects.responses.dialect import RESPONSES
-from claude_proxy.server import conversations, messages, models, responses, status, usage
+from claude_proxy.server import conversations, messages, models, responses, responses_input, status, usage
 from claude_proxy.server.background import RUNS, BackgroundRuns
 from claude_proxy.server.bodies import BUDGET, BodyBudget
 from claude_proxy.server.catalog import Catalog
@@ -29,6 +29,8 @@ from claude_proxy.upstream.base import Backend
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/chat/completions", chat_completions, CHAT),
     Route("POST", "/responses", responses.create, RESPONSES),
+    Route("POST", "/responses/input_tokens", responses_input.input_tokens, RESPONSES),
+    Route("POST", "/responses/compact", responses_input.compact, RESPONSES),
     Route("GET", "/responses/{id}", responses.retrieve, RESPONSES),
     Route("DELETE", "/responses/{id}", responses.delete, RESPONSES),
     Route("POST", "/responses/{id}/cancel", responses.cancel, RESPONSES),

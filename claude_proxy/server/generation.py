@@ -14,20 +14,22 @@ from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from claude_proxy.dialects.base import Choice, Request, StreamedAnswer, StreamedChoice
-from claude_proxy.errors import ProxyError
+from claude_proxy.errors import ProxyError, UpstreamError
 from claude_proxy.log import one_line
 from claude_proxy.server.exchange import Exchange
 from claude_proxy.server.state import State
 from claude_proxy.translate.block_collector import append_assistant_message
 from claude_proxy.translate.draft import Note
+from claude_proxy.translate.encoding import counted
 from claude_proxy.translate.failure import openai_headers, refused_thinking, upstream_failure
 from claude_proxy.translate.models import SHIPPED, resolve
 from claude_proxy.transport.sink import Sink
-from claude_proxy.upstream.base import Reply
-from claude_proxy.wire.anthropic import Usage, summed
+from claude_proxy.upstream.base import NativeRequest, Reply
+from claude_proxy.wire.anthropic import Usage, read_token_count, summed
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +137,21 @@ class Generation:
             with reply:
                 raise upstream_failure(reply.status, reply.headers, await reply.read(), now=time.time())
         return reply
+
+    async def count_tokens(self) -> int:
+        """How many tokens the input of the first request has, instead of sending it. Raises ProxyError."""
+        translation = self._translated.translations[0]
+        betas = [*translation.betas, *self._sending.betas]
+        headers = {"anthropic-beta": ",".join(betas)} if betas else {}
+        asked = NativeRequest("POST", "/v1/messages/count_tokens", counted(translation.body), headers)
+        with await self._state.backend.native(asked) as reply:
+            data = await reply.read()
+        if reply.status != 200:
+            raise upstream_failure(reply.status, reply.headers, data, now=time.time())
+        try:
+            return read_token_count(data).input_tokens
+        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+            raise UpstreamError("upstream's reply to count_tokens cannot be read") from exc
 
     # ------------------------------------------------------------------------------------------------ reading
 

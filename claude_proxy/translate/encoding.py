@@ -29,6 +29,18 @@ def encode_request(draft: Draft, overrides: Raw = NULL, *, param: str = "anthrop
     return data
 
 
+# What POST /v1/messages/count_tokens takes; it refuses any other field.
+_COUNTED = frozenset(
+    {"cache_control", "messages", "model", "output_config", "speed", "system", "thinking", "tool_choice", "tools"}
+)
+_read_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+def counted(body: bytes) -> bytes:
+    """The request that counts the tokens of the Messages request `body`."""
+    return msgspec.json.encode({name: value for name, value in _read_fields(body).items() if name in _COUNTED})
+
+
 def _deep_merged(ours: dict[str, object], theirs: dict[str, object]) -> dict[str, object]:
     merged = dict(ours)
     for key, value in theirs.items():

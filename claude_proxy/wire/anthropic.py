@@ -282,6 +282,12 @@ class Event(Struct):
     error: ErrorDetail | None = None
 
 
+class TokenCount(Struct):
+    """What POST /v1/messages/count_tokens answers."""
+
+    input_tokens: int
+
+
 class ErrorBody(Struct):
     """What upstream answers instead of a message; also the body of an `error` event."""
 
@@ -390,5 +396,6 @@ def read_event(data: bytes) -> Event | None:
 
 
 read_content_block = msgspec.json.Decoder(ContentBlock).decode
+read_token_count = msgspec.json.Decoder(TokenCount).decode
 read_error = msgspec.json.Decoder(ErrorBody).decode
 read_models = msgspec.json.Decoder(ModelPage).decode

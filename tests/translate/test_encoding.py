@@ -4,7 +4,7 @@ import pytest
 from msgspec import Raw
 
 from claude_proxy.errors import InvalidRequest
-from claude_proxy.translate.encoding import bound_prefix, encode_request
+from claude_proxy.translate.encoding import bound_prefix, counted, encode_request
 from claude_proxy.wire.anthropic import Message, TextBlock, Tool
 from tests.translate.middle import draft
 
@@ -39,3 +39,9 @@ def test_a_prefix_is_taken_only_where_thinking_is_bound_to_it():
         assert not bound_prefix(made)
         made.body.tools = [Tool("f", Raw(b"{}"))]
         assert bool(bound_prefix(made)) is bound
+
+
+def test_a_request_for_a_count_has_only_the_fields_that_are_counted() -> None:
+    assert counted(b'{"model":"m","max_tokens":5,"stream":true,"messages":[],"metadata":{}}') == (
+        b'{"model":"m","messages":[]}'
+    )

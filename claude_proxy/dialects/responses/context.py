@@ -26,6 +26,7 @@ class ResponseContext(ReplyContext, frozen=True, kw_only=True):
     )  # by the name under which the middle knows them; others are functions
     include_encrypted_reasoning: bool = False
     include_search_sources: bool = False
+    compact: bool = False  # the reply is a summary
     echo: Mapping[str, Raw] = MappingProxyType({})  # fields of the response that repeat the request
 
 

@@ -1,8 +1,10 @@
 """The Responses API as a dialect: what stands in this folder, behind the interface that the server uses."""
 
+import msgspec
 from msgspec import Raw
 
 from claude_proxy.dialects.api import OpenAIDialect
+from claude_proxy.dialects.responses.compaction import ends_with_trigger
 from claude_proxy.dialects.responses.context import ResponseTranslation
 from claude_proxy.dialects.responses.request import History, to_messages_request
 from claude_proxy.dialects.responses.response import FoldedResponse, OnFinished, StreamedResponse, ignore
@@ -24,7 +26,7 @@ class ResponseRequest:
     """A decoded Responses request.
 
     The server gives it the `history` that it names before it is translated, and `on_finished`, which is called with the
-    response that has ended.
+    response that has ended. With `compact` the answer is a summary of the conversation.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class ResponseRequest:
         self.on_finished: OnFinished = ignore
         self.model = request.model
         self.stream = bool(request.stream)
+        self.compact = ends_with_trigger(request.input)
         self.fields = fields
         self._unknown = unknown
 
@@ -45,7 +48,7 @@ class ResponseRequest:
             to_messages_request(
                 self.request,
                 self.fields,
-                self.history,
+                msgspec.structs.replace(self.history, compact=self.compact),
                 unknown=self._unknown,
                 model=model,
                 options=options,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from claude_proxy.dialects.responses.compaction import SUMMARY_REQUEST, ends_with_trigger, since_compaction
 from claude_proxy.dialects.responses.context import ResponseContext, ResponseTranslation
 from claude_proxy.dialects.responses.input_items import InputReader
 from claude_proxy.dialects.responses.tools import ToolReader
@@ -54,6 +55,7 @@ class History(Struct, frozen=True):
 
     items: Sequence[Raw] = ()
     param: str = "previous_response_id"
+    compact: bool = False  # a summary of everything is asked for, without tools and form
 
 
 def to_messages_request(
@@ -70,9 +72,10 @@ def to_messages_request(
     """The Messages request to `model` that says what `request` says, behind `history`.
 
     `fields` are the top-level fields as the client sent them, some of which the response repeats; `unknown` are the
-    paths of fields that `request` does not have. References to
-    stored items have been resolved. Raises InvalidRequest whose `param` is the path of the fault.
+    paths of fields that `request` does not have. References to stored items have been resolved. Raises InvalidRequest
+    whose `param` is the path of the fault.
     """
+    compact = history.compact
     draft = Draft.begin(model, options)
     _check_support(draft, request, unknown)
     set_max_tokens(draft, request.max_output_tokens, param="max_output_tokens")
@@ -80,10 +83,10 @@ def to_messages_request(
     tools = ToolReader(draft, max_tool_calls=_positive(request.max_tool_calls, "max_tool_calls"))
     tools.read([(tool, f"tools[{index}]") for index, tool in enumerate(request.tools or ())])
     tools.read(items.additional_tools)
-    tools.finish(request.tool_choice, parallel=request.parallel_tool_calls is not False)
+    tools.finish("none" if compact else request.tool_choice, parallel=request.parallel_tool_calls is not False)
     text = request.text or wire.TextConfig()
     updated, param = items.text or (text, "text")
-    _read_format(draft, updated.format, f"{param}.format")
+    _read_format(draft, None if compact else updated.format, f"{param}.format")
     set_verbosity(draft, text.verbosity, param="text.verbosity")
     if without_thinking:
         drop_thinking(draft)
@@ -110,6 +113,7 @@ def to_messages_request(
             upstream_model=draft.model.id,
             tools=tools.forms,
             include_encrypted_reasoning="reasoning.encrypted_content" in include,
+            compact=compact,
             include_search_sources="web_search_call.action.sources" in include,
             echo=_echo(request, fields),
             client_names={sent: name for name, sent in draft.tool_names.items() if sent != name},
@@ -131,7 +135,7 @@ def _read_input(draft: Draft, request: wire.ResponsesRequest, history: History) 
     if request.instructions and request.instructions.strip():
         conversation.add_system([TextBlock(request.instructions)], param="instructions")
     reader = InputReader(draft, conversation)
-    reader.read(history.items, history.param)
+    reader.read(since_compaction(history.items), history.param)
     match request.input:
         case None:
             if not history.items:
@@ -141,7 +145,9 @@ def _read_input(draft: Draft, request: wire.ResponsesRequest, history: History) 
         case str() as text:
             conversation.add_user([TextBlock(text)] if text.strip() else [])
         case items:
-            reader.read(items, "input")
+            reader.read(items[:-1] if ends_with_trigger(items) else items, "input")
+    if history.compact:
+        conversation.add_user([TextBlock(SUMMARY_REQUEST)])
     conversation.finish()
     return reader
 

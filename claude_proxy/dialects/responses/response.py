@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from claude_proxy.dialects.base import ErrorReport
+from claude_proxy.dialects.responses.compaction import CompactionReply
 from claude_proxy.dialects.responses.context import ResponseContext
 from claude_proxy.dialects.responses.events import EventWriter
 from claude_proxy.dialects.responses.failure import response_error
@@ -56,7 +57,8 @@ class Response:
 
     def __init__(self, context: ResponseContext, own_id: str, created: int, events: EventWriter | None) -> None:
         self.id = ID_PREFIX + own_id
-        self.reply = ResponseReply(context, own_id, events)
+        read = CompactionReply if context.compact else ResponseReply
+        self.reply: CompactionReply | ResponseReply = read(context, own_id, events)
         self._context = context
         self._created = created
 

@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 import msgspec
 from msgspec import Raw, Struct
 
+from claude_proxy.dialects.responses.compaction import is_trigger
+
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
 _ID_PREFIXES = {
@@ -58,7 +60,8 @@ def stored_input(given: str | Sequence[Raw] | None, own_id: str) -> list[StoredI
     """The input of a request as items; ids that are missing are made from `own_id`, the request's own."""
     if isinstance(given, str):
         given = [Raw(_encode({"role": "user", "content": given}))]
-    return [stored_item(item, f"{own_id}i{index:03x}") for index, item in enumerate(given or ())]
+    kept = [item for item in given or () if not is_trigger(item)]
+    return [stored_item(item, f"{own_id}i{index:03x}") for index, item in enumerate(kept)]
 
 
 def stored_item(item: Raw, own_id: str) -> StoredItem:
