@@ -116,15 +116,19 @@ class Generation:
         return headers
 
     async def _send(self, sent: _Sent) -> None:
+        body = self._translated.translations[sent.prompt].body
         try:
-            sent.reply = await self._reply_to(sent, self._translated.translations[sent.prompt].body)
+            sent.reply = await self._reply_to(sent, body)
         except ProxyError as refusal:
             if not refused_thinking(refusal):
                 raise
+            # Signed thinking that upstream does not accept any more (another account, a changed prefix) may be left
+            # out. Where nothing was left out, upstream would refuse the same bytes again.
+            self._translate(without_thinking=True)
+            if self._translated.translations[sent.prompt].body == body:
+                raise
         else:
             return
-        # Signed thinking that upstream does not accept any more (another account, a changed prefix) may be left out.
-        self._translate(without_thinking=True)
         sent.reply = await self._reply_to(sent, self._translated.translations[sent.prompt].body)
 
     async def _reply_to(self, sent: _Sent, body: bytes) -> Reply:

@@ -56,18 +56,20 @@ def drop_thinking(draft: Draft) -> None:
         message.content = [block for block in message.content if not is_thinking(block)]
 
 
-def apply_reasoning(draft: Draft, wish: ReasoningWish) -> None:
+def apply_reasoning(draft: Draft, wish: ReasoningWish, *, without_thinking: bool = False) -> None:
     """Write `thinking` and the effort of the draft; `max_tokens` may grow by a thinking budget.
 
-    Call this when `max_tokens`, the conversation and the tools are written.
+    Call this when `max_tokens`, the conversation and the tools are written. `without_thinking` is for the retry after
+    upstream refused thinking: beside a forced tool it is then switched off even where the model's row says that the
+    model does not think by itself.
     """
     draft.show_reasoning = wish.shown
     if _is_forced(draft) and draft.model.thinking:
-        _forced(draft, wish)
+        _apply_beside_forced_tool(draft, wish, without_thinking=without_thinking)
     elif "adaptive" in draft.model.thinking:
-        _adaptive(draft, wish)
+        _apply_adaptive(draft, wish)
     elif "enabled" in draft.model.thinking:
-        _budgeted(draft, wish)
+        _apply_budget(draft, wish)
     elif wish.on:
         draft.warn(wish.param, f"{draft.model.id} does not think")
 
@@ -77,7 +79,7 @@ def _is_forced(draft: Draft) -> bool:
     return choice is not None and choice.type in ("any", "tool")
 
 
-def _forced(draft: Draft, wish: ReasoningWish) -> None:
+def _apply_beside_forced_tool(draft: Draft, wish: ReasoningWish, *, without_thinking: bool) -> None:
     """Send no thinking beside a forced tool: versions of the API refuse the pair. The effort stays.
 
     "Thinking may not be enabled when tool_choice forces tool use."
@@ -85,13 +87,14 @@ def _forced(draft: Draft, wish: ReasoningWish) -> None:
     model = draft.model
     if wish.on and "disabled" in model.thinking:
         draft.warn(wish.param, f"{model.id} does not think when it is forced to call a tool")
-    if (wish.on is not None or model.thinks) and {"adaptive", "disabled"} <= model.thinking:
+    asked_or_by_itself = (wish.on is not None or model.thinks) and "adaptive" in model.thinking
+    if "disabled" in model.thinking and (without_thinking or asked_or_by_itself):
         _switch_off(draft, wish)
     if wish.effort is not None:
         _set_effort(draft, wish.effort, wish.param)
 
 
-def _adaptive(draft: Draft, wish: ReasoningWish) -> None:
+def _apply_adaptive(draft: Draft, wish: ReasoningWish) -> None:
     model = draft.model
     if wish.budget is not None and wish.effort is None and wish.on:
         wish.effort = "low" if wish.budget <= MIN_BUDGET else "medium" if wish.budget <= 2 * MIN_BUDGET else "high"
@@ -130,7 +133,7 @@ def _set_effort(draft: Draft, effort: str, param: str) -> None:
     draft.body.output_config = config
 
 
-def _budgeted(draft: Draft, wish: ReasoningWish) -> None:
+def _apply_budget(draft: Draft, wish: ReasoningWish) -> None:
     """For models without adaptive thinking: a budget inside `max_tokens`, and several things that exclude it."""
     if wish.effort is not None:
         _set_effort(draft, wish.effort, wish.param)

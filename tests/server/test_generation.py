@@ -115,6 +115,44 @@ async def test_a_refusal_is_raised_before_anything_is_written(serve: Serve) -> N
             assert caught.value.status == 413
 
 
+FORCED = {
+    "tools": [{"type": "function", "function": {"name": "look"}}],
+    "tool_choice": "required",
+}
+TOO_MUCH = b"""{"type":"error","error":{"type":"invalid_request_error",
+    "message":"Thinking may not be enabled when tool_choice forces tool use."}}"""
+
+
+async def refuse_thinking(peer: Connection) -> None:
+    """Refuse every request that does not switch thinking off."""
+    while True:
+        body = json.loads((await peer.request()).partition(b"\r\n\r\n")[2])
+        if body.get("thinking") == {"type": "disabled"}:
+            await peer.send(SSE_HEAD + chunk(BEGIN + END) + LAST_CHUNK)
+        else:
+            await peer.send(answer(TOO_MUCH, "400 Bad Request", b"content-type: application/json"))
+
+
+async def test_thinking_beside_a_forced_tool_is_switched_off_for_the_retry(serve: Serve) -> None:
+    async with serve(refuse_thinking) as served:
+        asked = request(**FORCED, model="claude-opus-4-8")
+        with Generation(served.state, exchange(), asked, Sending()) as generation:
+            await generation.begin()
+            await generation.fold()
+        assert len(served.sent()) == 2
+
+
+async def test_the_same_bytes_are_not_sent_again_after_a_refusal(serve: Serve) -> None:
+    async with serve(refuse_thinking) as served:
+        asked = request(**FORCED, model="claude-fable-5")
+        with (
+            Generation(served.state, exchange(), asked, Sending()) as generation,
+            pytest.raises(UpstreamRefused, match="Thinking may not be enabled"),
+        ):
+            await generation.begin()
+        assert len(served.sent()) == 1
+
+
 async def test_the_first_failure_of_several_is_raised() -> None:
     async def fail(error: Exception) -> int:
         raise error

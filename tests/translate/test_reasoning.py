@@ -98,6 +98,18 @@ def test_a_model_that_does_not_think_by_default_is_not_told_to_stop():
     assert "thinking" not in sent({"model": "claude-opus-4-8", "tools": TOOLS, "tool_choice": "required"})
 
 
+@pytest.mark.parametrize("model", ["claude-opus-4-8", "claude-sonnet-4-6", OLD])
+def test_the_retry_with_a_forced_tool_switches_thinking_off(model: str):
+    fields = {"model": model, "tools": TOOLS, "tool_choice": "required"}
+    assert "thinking" not in sent(fields)
+    assert sent(fields, without_thinking=True)["thinking"] == {"type": "disabled"}
+
+
+def test_the_retry_says_nothing_to_a_model_that_always_thinks():
+    fields = {"model": "claude-fable-5", "tools": TOOLS, "tool_choice": "required"}
+    assert "thinking" not in sent(fields, without_thinking=True)
+
+
 def test_the_effort_is_lowered_where_a_model_without_thinking_takes_less():
     fields = {"model": "claude-opus-5", "tools": TOOLS, "tool_choice": "required", "reasoning_effort": "max"}
     assert sent(fields)["output_config"] == {"effort": "high"}

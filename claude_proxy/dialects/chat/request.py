@@ -57,7 +57,7 @@ def to_messages_request(
         drop_thinking(draft)
     else:
         restore_thinking(draft, memory, param="messages")
-    apply_reasoning(draft, reasoning_wish(chat))
+    apply_reasoning(draft, reasoning_wish(chat), without_thinking=without_thinking)
     set_temperature(draft, chat.temperature)
     set_top_p(draft, chat.top_p)
     _check_n(draft, chat.n)

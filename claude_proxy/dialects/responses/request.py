@@ -92,7 +92,8 @@ def to_messages_request(
         drop_thinking(draft)
     else:
         restore_thinking(draft, memory, param="input")
-    apply_reasoning(draft, _reasoning_wish(draft, request.reasoning, items.effort))
+    wish = _reasoning_wish(draft, request.reasoning, items.effort)
+    apply_reasoning(draft, wish, without_thinking=without_thinking)
     set_temperature(draft, request.temperature)
     set_top_p(draft, request.top_p)
     set_user(draft, request.safety_identifier or request.user)
