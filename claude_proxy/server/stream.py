@@ -1,8 +1,8 @@
 """A stream of events to an HTTP client: each part of upstream's reply is written in the call in which it came."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
+from types import TracebackType
 
 from aiohttp import HttpVersion11, web
 
@@ -155,29 +155,42 @@ class EventStream(web.StreamResponse):
         return max(sink.wrote for sink in self._sinks)
 
 
-@asynccontextmanager
-async def open_stream(
-    request: web.Request,
-    headers: Mapping[str, str] | None = None,
-    *,
-    events: StreamEvents | None = None,
-    keepalive: float = 0.0,
-) -> AsyncIterator[EventStream]:
-    """Begin a stream of events; return what is yielded from the endpoint. An exception inside becomes its last event.
+class open_stream:  # noqa: N801 - read as a function: `async with open_stream(request) as client`
+    """Begin a stream of events; return what this yields from the endpoint. An exception inside becomes its last event.
 
     `events` are the frames beside the content; without them, those of the route's dialect.
+
+    It is a class, not an `asynccontextmanager`: in Python 3.13 the exception's traceback reaches the frame of
+    contextlib's `__aexit__`, which refers to the exception, and so keeps the whole request alive in a cycle.
     """
-    exchange = request[EXCHANGE]
-    frames = events or exchange.dialect
-    stream = EventStream(header_safe(headers or {}), frames, keepalive)
-    await stream.begin(request)
-    try:
-        yield stream
-    except BaseException as exc:
-        error = failure_of(request, exc)
-        if error is None:
-            raise
-        await stream.end(frames.error_event(error, exchange.id))
-    finally:
-        stream.stop()
-    await stream.end()
+
+    def __init__(
+        self,
+        request: web.Request,
+        headers: Mapping[str, str] | None = None,
+        *,
+        events: StreamEvents | None = None,
+        keepalive: float = 0.0,
+    ) -> None:
+        self._request = request
+        self._frames = events or request[EXCHANGE].dialect
+        self._stream = EventStream(header_safe(headers or {}), self._frames, keepalive)
+
+    async def __aenter__(self) -> EventStream:
+        await self._stream.begin(self._request)
+        return self._stream
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        last = b""
+        try:
+            if exc is not None:
+                error = failure_of(self._request, exc)
+                if error is None:
+                    return False
+                last = self._frames.error_event(error, self._request[EXCHANGE].id)
+        finally:
+            self._stream.stop()
+        await self._stream.end(last)
+        return True
