@@ -6,12 +6,14 @@ from claude_proxy.config import Config
 from claude_proxy.credentials.chain import CredentialChain
 from claude_proxy.dialects.api import MESSAGES, OPENAI
 from claude_proxy.dialects.chat.dialect import CHAT
+from claude_proxy.dialects.completions.dialect import COMPLETIONS
 from claude_proxy.dialects.responses.dialect import RESPONSES
 from claude_proxy.server import conversations, messages, models, responses, responses_input, status, usage
 from claude_proxy.server.background import RUNS, BackgroundRuns
 from claude_proxy.server.bodies import BUDGET, BodyBudget
 from claude_proxy.server.catalog import Catalog
 from claude_proxy.server.chat import chat_completions
+from claude_proxy.server.completions import completions
 from claude_proxy.server.concurrency import CONCURRENCY, ConcurrencyLimit, limit_concurrency
 from claude_proxy.server.guard import expect, guard
 from claude_proxy.server.headers import add_headers
@@ -28,6 +30,7 @@ from claude_proxy.upstream.base import Backend
 # Below the mounts of the dialect's API.
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/chat/completions", chat_completions, CHAT),
+    Route("POST", "/completions", completions, COMPLETIONS),
     Route("POST", "/responses", responses.create, RESPONSES),
     Route("POST", "/responses/input_tokens", responses_input.input_tokens, RESPONSES),
     Route("POST", "/responses/compact", responses_input.compact, RESPONSES),

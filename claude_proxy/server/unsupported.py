@@ -23,7 +23,6 @@ UNSUPPORTED: dict[str, tuple[str, str]] = {
     "assistants": ("claude-proxy keeps no assistants", "use chat/completions"),
     "threads": ("claude-proxy keeps no threads", "use chat/completions and send the whole conversation"),
     "realtime": ("Anthropic offers no realtime API", "use chat/completions with `stream`"),
-    "completions": ("claude-proxy does not speak the legacy completions API yet", "use chat/completions"),
 }
 
 

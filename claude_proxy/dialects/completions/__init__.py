@@ -1,0 +1,1 @@
+"""The legacy completions API: a text that Claude continues."""
