@@ -24,7 +24,7 @@ from msgspec import Meta
 from claude_proxy.errors import ConfigError
 from claude_proxy.files import others_can_change
 from claude_proxy.options import Options
-from claude_proxy.setting import Count, Seconds, Setting, as_argument, as_text, setting, settings_of
+from claude_proxy.setting import Count, Dollars, Seconds, Setting, as_argument, as_text, setting, settings_of
 
 ENV_PREFIX = "CLAUDE_PROXY_"
 ANTHROPIC_BASE_URL = "https://api.anthropic.com"
@@ -95,6 +95,19 @@ class Config(Options):
     )
     usage: bool = setting(
         True, "keep a ledger of requests on this machine: names, times and figures, never prompts or answers"
+    )
+    budget_day_tokens: Count = setting(
+        0, "tokens of all kinds that a day may use; then requests get a 429 until midnight; 0 sets no limit"
+    )
+    budget_month_tokens: Count = setting(0, "tokens of all kinds that a calendar month may use; 0 sets no limit")
+    budget_day_usd: Dollars = setting(
+        0.0, "US dollars at list price that a day may cost; then requests get a 429 until midnight; 0 sets no limit"
+    )
+    budget_month_usd: Dollars = setting(0.0, "US dollars at list price that a calendar month may cost; 0 sets no limit")
+    billing_guard: Literal["off", "warn", "stop"] = setting(
+        "warn",
+        "when upstream bills a plan login for extra usage: `warn` in the log, or `stop` until the plan's window resets",
+        at_once=True,
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "lowest level to log: debug, info, warning or error", at_once=True

@@ -20,6 +20,7 @@ from claude_proxy.errors import ConfigError
 Count = Annotated[int, Meta(ge=0)]
 # A year: what is longer overflows timers, and infinity is no duration that a service manager understands.
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
+Dollars = Annotated[float, Meta(ge=0, le=1_000_000, title="US dollars")]
 
 # Beside msgspec's own `true`, `false`, `1` and `0`.
 _BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
@@ -50,6 +51,11 @@ class Setting:
         """The type without its range: bool, int, float, str, tuple, Mapping or Literal."""
         plain = get_args(self.type)[0] if get_origin(self.type) is Annotated else self.type
         return get_origin(plain) or plain
+
+    @property
+    def unit(self) -> str:
+        """What a number that is no count is measured in."""
+        return next((meta.title for meta in get_args(self.type) if isinstance(meta, Meta) and meta.title), "seconds")
 
     def convert(self, value: object, where: str) -> Any:
         """`value`, a text or what TOML has, as this setting's type.
@@ -89,7 +95,7 @@ class Setting:
             case kind if kind is int:
                 return f"a whole number{self._range()}"
             case kind if kind is float:
-                return f"a number of seconds{self._range()}"
+                return f"a number of {self.unit}{self._range()}"
             case kind if kind is Literal:
                 return f"one of {', '.join(get_args(self.type))}"
             case kind if kind is tuple:

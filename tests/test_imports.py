@@ -103,6 +103,7 @@ HOMES: dict[str, set[str]] = {
     },
     "multidict": {"server", "simulator"},
     "platformdirs": {"paths"},
+    "prometheus_client": {"server"},
     "psutil": {"service"},
     "rich": {"cli"},
     "secretstorage": {"credentials"},  # keyring's own, for what its interface does not offer

@@ -46,7 +46,11 @@ def load(flags: Mapping[str, object] | None = None) -> Config:
 def _option(item: Setting) -> Callable[[_Command], _Command]:
     if item.kind is bool:
         return click.option(f"{item.flag}/--no-{item.flag[2:]}", item.name, default=None, help=item.help)
-    return click.option(item.flag, item.name, metavar=_METAVARS.get(item.kind, "TEXT"), help=item.help)
+    return click.option(item.flag, item.name, metavar=_metavar(item), help=item.help)
+
+
+def _metavar(item: Setting) -> str:
+    return "USD" if item.unit == "US dollars" else _METAVARS.get(item.kind, "TEXT")
 
 
 _METAVARS = {int: "N", float: "SECONDS", tuple: "A,B", Mapping: "NAME=MODEL,…"}

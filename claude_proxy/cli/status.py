@@ -103,8 +103,35 @@ def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "requests", f"{answer.get('requests', 0)} served, {answer.get('open_requests', 0)} open"
     if isinstance(clients := answer.get("clients"), dict) and clients:
         yield "clients", ", ".join(f"{name} {count}" for name, count in clients.items())
+    if isinstance(usage := answer.get("usage"), dict):
+        yield from _usage(usage)
+    if isinstance(limits := answer.get("rate_limits"), dict) and isinstance(plan := limits.get("plan"), dict):
+        yield "plan limits", _plan(plan)
     if isinstance(error := answer.get("last_error"), dict):
         yield "last error", f"{error.get('message')} ({_ago(error.get('at'))})"
+
+
+def _usage(usage: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if usage.get("problem"):
+        yield "usage", f"not recorded at present: {usage['problem']}"
+    for budget in usage.get("budgets") or ():
+        dollars = budget.get("unit") == "usd"
+        amounts = [f"{budget[name]:,.2f}" if dollars else f"{budget[name]:,.0f}" for name in ("spent", "limit")]
+        left = duration(budget["resets_at"] - time.time())
+        unit = "USD at list price" if dollars else "tokens"
+        yield "budget", f"{amounts[0]} of {amounts[1]} {unit} this {budget.get('period')}, resets in {left}"
+    if until := usage.get("extra_usage_until"):
+        yield "extra usage", f"upstream bills requests outside of the plan, for {duration(until - time.time())} more"
+
+
+def _plan(plan: dict[str, Any]) -> str:
+    windows = [
+        f"{name} {used:.0%}"
+        + (f" (resets in {duration(reset - time.time())})" if (reset := window.get("reset")) else "")
+        for name, window in (plan.get("windows") or {}).items()
+        if (used := window.get("utilization")) is not None
+    ]
+    return f"{', '.join(windows) or plan.get('status')}; told {_ago(plan.get('at'))}"
 
 
 def _version(text: str) -> str:

@@ -8,7 +8,7 @@ from claude_proxy.dialects.api import MESSAGES, OPENAI
 from claude_proxy.dialects.chat.dialect import CHAT
 from claude_proxy.dialects.completions.dialect import COMPLETIONS
 from claude_proxy.dialects.responses.dialect import RESPONSES
-from claude_proxy.server import conversations, messages, models, responses, responses_input, status, usage
+from claude_proxy.server import conversations, messages, metrics, models, responses, responses_input, status, usage
 from claude_proxy.server.background import RUNS, BackgroundRuns
 from claude_proxy.server.bodies import BUDGET, BodyBudget
 from claude_proxy.server.catalog import Catalog
@@ -18,6 +18,7 @@ from claude_proxy.server.concurrency import CONCURRENCY, ConcurrencyLimit, limit
 from claude_proxy.server.guard import expect, guard
 from claude_proxy.server.headers import add_headers
 from claude_proxy.server.key import read_key
+from claude_proxy.server.metrics import METRICS, Metrics
 from claude_proxy.server.policy import POLICY, Policy
 from claude_proxy.server.replies import replies
 from claude_proxy.server.response_store import RESPONSE_STORE, ResponseStore
@@ -60,6 +61,7 @@ OWN_ROUTES: tuple[Route, ...] = (
     Route("GET", "/health", status.health, quiet=True),
     Route("GET", "/status", status.status, quiet=True),
     Route("GET", "/usage", usage.usage, quiet=True),
+    Route("GET", "/metrics", metrics.metrics, quiet=True),
 )
 
 
@@ -79,9 +81,12 @@ def proxy_app(
     app[STATE] = State(config, backend, chain, Catalog(backend, config.models_ttl), nonce)
     app[RESPONSE_STORE] = ResponseStore(store if config.store else None)
     app[RUNS] = BackgroundRuns(app[STATE], app[RESPONSE_STORE])
-    app[STATE].meter.identify = backend.identity
+    meter = app[STATE].meter
+    meter.identify = backend.identity
+    app[METRICS] = Metrics()
+    meter.consumers.append(app[METRICS].consume)
     if store is not None and config.usage:
-        app[STATE].meter.ledger = store.usage
+        meter.ledger = store.usage
     app.on_response_prepare.append(add_headers)
     app.on_startup.append(_start)
     app.on_cleanup.append(_close)
@@ -92,6 +97,7 @@ def proxy_app(
 async def _start(app: web.Application) -> None:
     app[STATE].catalog.snapshot()
     await app[RESPONSE_STORE].open()
+    await app[STATE].spending.load()
 
 
 async def _close(app: web.Application) -> None:

@@ -71,7 +71,7 @@ class Generation:
 
     def __init__(self, state: State, exchange: Exchange, request: Request, sending: Sending) -> None:
         live = state.catalog.snapshot()
-        exchange.metered, exchange.model = True, request.model
+        exchange.model = request.model
         self._state = state
         self._exchange = exchange
         self._request = request
@@ -100,7 +100,9 @@ class Generation:
     # ------------------------------------------------------------------------------------------------ sending
 
     async def begin(self) -> None:
-        """Send every request. Raises ProxyError when upstream refuses one of them."""
+        """Send every request. Raises ProxyError when upstream refuses one of them, or a limit of the user's does."""
+        self._exchange.metered = True
+        self._state.spending.check()
         self._sent = [
             _Sent(number) for number, each in enumerate(self._translated.translations) for _ in range(each.choices)
         ]
@@ -137,6 +139,7 @@ class Generation:
         backend, retries = self._state.backend, self._sending.client_retries
         self._exchange.upstream_requests += 1
         reply = await backend.messages(body, betas=betas, client_retries=retries)
+        self._state.spending.see(reply.headers, self._model.id, succeeded=reply.status == 200)
         if reply.status != 200:
             with reply:
                 raise upstream_failure(reply.status, reply.headers, await reply.read(), now=time.time())

@@ -32,7 +32,8 @@ async def count_tokens(request: web.Request) -> web.StreamResponse:
 async def forward(request: web.Request, path: str) -> web.StreamResponse:
     """Send this request's method, query and body to upstream's `path`, and pass on its reply."""
     _, mark, query = request.raw_path.partition("?")
-    exchange, backend = request[EXCHANGE], request.app[STATE].backend
+    exchange, state = request[EXCHANGE], request.app[STATE]
+    backend = state.backend
     body = request.get(BODY)
     if body:
         exchange.model = _model(body)
@@ -44,8 +45,11 @@ async def forward(request: web.Request, path: str) -> web.StreamResponse:
     )
     exchange.backend = backend.name
     if path == MESSAGES_PATH:
-        exchange.metered, exchange.upstream_requests = True, 1
+        exchange.metered = True
+        state.spending.check()
+        exchange.upstream_requests = 1
     with await backend.native(sent) as upstream:
+        state.spending.see(upstream.headers, exchange.model, succeeded=upstream.status == 200)
         headers = header_safe(_kept(upstream.headers, _REPLY_HEADERS))
         if "request-id" in headers:
             headers["x-request-id"] = headers["request-id"]

@@ -24,6 +24,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def create(request: web.Request) -> web.StreamResponse:
+    request[EXCHANGE].metered = True  # also when it cannot be read
     ask = RESPONSES.read(request.get(BODY, b""))
     if ask.request.background:
         return await _start_in_background(request, ask)
@@ -53,7 +54,7 @@ async def _start_in_background(request: web.Request, ask: ResponseRequest) -> we
     exchange = Exchange(new_id(), client.method, client.path, client.client, client.dialect)
     continued = await store.prepare(ask, own_id(exchange))
     run = await runs.start(ask, continued, exchange, sending(request), request[SLOT])
-    client.model, client.warnings = exchange.model, exchange.warnings
+    client.model, client.warnings, client.metered = exchange.model, exchange.warnings, False  # the run is metered
     if not ask.stream:
         return json_response(run.queued_body)
     following = Following(-1)

@@ -11,6 +11,7 @@ from claude_proxy.config import Config
 from claude_proxy.server.exchange import Exchange
 from claude_proxy.server.metering import UsageMeter
 from claude_proxy.server.observers import Counters, Observer, RequestLog
+from claude_proxy.server.spending import Spending
 from claude_proxy.translate.memory import ThinkingMemory
 from claude_proxy.transport.coalescing import WriteCoalescer
 from claude_proxy.upstream.base import Backend
@@ -37,6 +38,7 @@ class State:
     open: set[Exchange] = field(default_factory=set)
     counters: Counters = field(default_factory=Counters)
     meter: UsageMeter = field(default_factory=UsageMeter)
+    spending: Spending = field(init=False)
     observers: tuple[Observer, ...] = ()
     thinking: ThinkingMemory = field(default_factory=ThinkingMemory)
     outbox: WriteCoalescer = field(default_factory=WriteCoalescer)
@@ -44,6 +46,8 @@ class State:
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
+        self.spending = Spending(lambda: self.config, self.meter)
+        self.meter.consumers.append(self.spending.consume)
         self.observers = self.observers or (self.counters, RequestLog(), self.meter)
 
     def begin(self, exchange: Exchange) -> None:
@@ -55,6 +59,10 @@ class State:
         self.open.discard(exchange)
         for observer in self.observers:
             observer(exchange)
+
+    def open_requests(self) -> int:
+        """How many requests are running, without probes."""
+        return sum(not each.quiet for each in self.open)
 
     def first_time(self, key: tuple[str, str]) -> bool:
         """Whether `key`, a client and a parameter, is new; it is remembered. Beyond MAX_WARNED none counts as new."""

@@ -45,8 +45,16 @@ async def status(request: web.Request) -> web.Response:
             },
             "credential": _credential(state),
             "requests": state.counters.served,
-            "open_requests": sum(not each.quiet for each in state.open),
+            "open_requests": state.open_requests(),
             "clients": dict(state.counters.clients.most_common()),
+            "usage": {
+                "recorded": state.meter.ledger is not None,
+                "problem": state.meter.problem,
+                "lost": state.meter.lost,
+                "budgets": [budget._asdict() for budget in state.spending.budgets()],
+                "extra_usage_until": state.spending.limits.extra_usage_until,
+            },
+            "rate_limits": state.spending.limits.report(),
             "last_error": None
             if state.counters.last_error is None
             else {"message": redacted(state.counters.last_error), "at": state.counters.last_error_at},
