@@ -25,6 +25,7 @@ ROOMS: dict[str, set[str]] = {
             "options",
             "paths",
             "prices",
+            "recipes",
             "redaction",
             "server",
             "service",
@@ -47,6 +48,7 @@ ROOMS: dict[str, set[str]] = {
             "log",
             "options",
             "prices",
+            "recipes",
             "redaction",
             "simulator",
             "store",
@@ -73,6 +75,7 @@ ROOMS: dict[str, set[str]] = {
     "prices": set(),
     "files": set(),
     "log": {"files", "redaction"},
+    "recipes": set(),
     "redaction": set(),
     "errors": set(),
 }

@@ -65,6 +65,7 @@ def _serve(
     sockets: list[socket.socket],
     reread: Callable[[], Config],
 ) -> int:
+    from claude_proxy.diagnosis.checks import checks
     from claude_proxy.server import run
 
     def ready(url: str) -> None:
@@ -86,4 +87,5 @@ def _serve(
         manager=run.Manager(notifier.beat, stopping, notifier.interval or 10.0),
         reread=reread,
         store_file=paths().store_file,
+        checks=lambda: list(checks(lambda: load(config.flags()), os.environ, paths())),
     )

@@ -8,7 +8,17 @@ from claude_proxy.dialects.api import MESSAGES, OPENAI
 from claude_proxy.dialects.chat.dialect import CHAT
 from claude_proxy.dialects.completions.dialect import COMPLETIONS
 from claude_proxy.dialects.responses.dialect import RESPONSES
-from claude_proxy.server import conversations, messages, metrics, models, responses, responses_input, status, usage
+from claude_proxy.server import (
+    conversations,
+    messages,
+    metrics,
+    models,
+    page,
+    responses,
+    responses_input,
+    status,
+    usage,
+)
 from claude_proxy.server.background import RUNS, BackgroundRuns
 from claude_proxy.server.bodies import BUDGET, BodyBudget
 from claude_proxy.server.catalog import Catalog
@@ -18,7 +28,10 @@ from claude_proxy.server.concurrency import CONCURRENCY, ConcurrencyLimit, limit
 from claude_proxy.server.guard import expect, guard
 from claude_proxy.server.headers import add_headers
 from claude_proxy.server.key import read_key
+from claude_proxy.server.last_warning import LastWarning
 from claude_proxy.server.metrics import METRICS, Metrics
+from claude_proxy.server.page import DOCTOR, Checks, Doctor
+from claude_proxy.server.page_data import WARNINGS
 from claude_proxy.server.policy import POLICY, Policy
 from claude_proxy.server.replies import replies
 from claude_proxy.server.response_store import RESPONSE_STORE, ResponseStore
@@ -57,11 +70,18 @@ ROUTES: tuple[Route, ...] = (
 
 # At the root.
 OWN_ROUTES: tuple[Route, ...] = (
-    Route("GET", "/", status.root, quiet=True),
+    Route("GET", "/", page.index, quiet=True),
     Route("GET", "/health", status.health, quiet=True),
     Route("GET", "/status", status.status, quiet=True),
     Route("GET", "/usage", usage.usage, quiet=True),
     Route("GET", "/metrics", metrics.metrics, quiet=True),
+    *(Route("GET", f"/page/{name}", page.asset(name), quiet=True) for name in page.ASSETS),
+    Route("GET", "/page/data", page.data, quiet=True),
+    Route("GET", "/page/events", page.events, quiet=True),
+    Route("GET", "/page/figures", page.figures, quiet=True),
+    Route("GET", "/page/doctor", page.doctor, quiet=True),
+    Route("GET", "/page/session", page.session, quiet=True),
+    Route("POST", "/page/code", page.code, quiet=True),
 )
 
 
@@ -72,8 +92,11 @@ def proxy_app(
     *,
     nonce: str | None = None,
     store: Store | None = None,
+    checks: Checks | None = None,
 ) -> web.Application:
-    """The whole HTTP surface. The caller closes `backend` and `store`; without a store nothing is kept."""
+    """The whole HTTP surface. The caller closes `backend` and `store`; without a store nothing is kept.
+
+    `checks` are doctor's, for the page; they may block."""
     app = web.Application(middlewares=[replies, guard, limit_concurrency])
     app[POLICY] = Policy.of(config, read_key(config.api_key_file))
     app[BUDGET] = BodyBudget(config.max_body_total)
@@ -87,6 +110,8 @@ def proxy_app(
     meter.consumers.append(app[METRICS].consume)
     if store is not None and config.usage:
         meter.ledger = store.usage
+    app[DOCTOR] = Doctor(checks)
+    app[WARNINGS] = LastWarning()
     app.on_response_prepare.append(add_headers)
     app.on_startup.append(_start)
     app.on_cleanup.append(_close)
@@ -95,6 +120,7 @@ def proxy_app(
 
 
 async def _start(app: web.Application) -> None:
+    app[WARNINGS].attach()
     app[STATE].catalog.snapshot()
     await app[RESPONSE_STORE].open()
     await app[STATE].spending.load()
@@ -105,3 +131,4 @@ async def _close(app: web.Application) -> None:
     await app[RESPONSE_STORE].close()
     await app[STATE].meter.close()
     await app[STATE].catalog.close()
+    app[WARNINGS].detach()

@@ -10,6 +10,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from claude_proxy.dialects.base import Dialect, ErrorReport
+from claude_proxy.translate.draft import Note
 from claude_proxy.wire.anthropic import Usage
 
 # A client chooses its own name, so its length is bounded.
@@ -40,6 +41,7 @@ class Exchange(Struct, eq=False, weakref=True):
     choices: int = 1
     upstream_requests: int = 0  # how many requests for a message were sent for it
     warnings: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()  # what the translation changed
     error: ErrorReport | None = None
     left: bool = False  # the client closed the connection before the end
     quiet: bool = False  # a probe that would fill the log: one line at DEBUG

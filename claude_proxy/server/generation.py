@@ -84,7 +84,8 @@ class Generation:
         self._translate(without_thinking=False)
         translations = self._translated.translations
         exchange.warnings = tuple(dict.fromkeys(name for each in translations for name in each.warnings))
-        self._log_notes([note for each in translations for note in each.notes])
+        exchange.notes = tuple(note for each in translations for note in each.notes)
+        self._log_notes(exchange.notes)
         self._sent: list[_Sent] = []
         self._choices: Sequence[Choice] = ()
 
@@ -250,7 +251,7 @@ class Generation:
         self._exchange.usage = usage
         return usage
 
-    def _log_notes(self, notes: list[Note]) -> None:
+    def _log_notes(self, notes: Sequence[Note]) -> None:
         """A parameter without effect is a WARNING the first time a client sends it, and DEBUG from then on."""
         client = self._exchange.client
         for note in notes:

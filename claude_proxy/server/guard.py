@@ -21,6 +21,10 @@ from claude_proxy.server.routing import route_of
 
 Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 
+# Answered without the key where one is required, and for a session of the page as well as for the key.
+PAGE_FILES = frozenset({"/page/page.js", "/page/plots.js", "/page/page.css", "/page/icon.svg", "/page/session"})
+PAGE_DATA = frozenset({"/page/data", "/page/events", "/page/figures", "/page/doctor"})
+
 # What the OpenAI and Anthropic SDKs send from a page, `x-stainless-*` above all.
 _HEADERS_OF_SDKS = re.compile(
     r"accept|authorization|content-type|user-agent|x-api-key|x-request-id|http-referer|x-title"
@@ -70,14 +74,37 @@ def _page_refusal(headers: Headers, policy: Policy) -> ProxyError | None:
 
 
 def _key_refusal(method: str, target: str, headers: Headers, policy: Policy) -> ProxyError | None:
-    # `/health` is for supervisors, which have no key; a browser sends its preflight without one.
-    if policy.key is None or target == "/health" or is_preflight(method, headers):
+    # A browser sends its preflight without a key.
+    if policy.key is None or _is_public(method, target, headers) or is_preflight(method, headers):
         return None
-    scheme, _, token = headers.get("Authorization", "").partition(" ")
-    given = token.strip() if scheme.lower() == "bearer" else headers.get("X-Api-Key", "")
+    given = bearer_token(headers) or headers.get("X-Api-Key", "")
     if hmac.compare_digest(given.encode("utf-8", "surrogateescape"), policy.key):
         return None
+    if method in ("GET", "HEAD") and target.partition("?")[0] in PAGE_DATA and policy.page.is_session(given):
+        return None
     return Unauthorized("Incorrect API key provided", hint="the key is in the file that `api_key_file` names")
+
+
+def _is_public(method: str, target: str, headers: Headers) -> bool:
+    """Whether this is answered without the key: nothing of the user's is in it.
+
+    `/health` is for supervisors, which have no key. A browser opens an address without one: it gets the page's files,
+    and the exchange of a code for a session.
+    """
+    if target == "/" and method in ("GET", "HEAD"):
+        return wants_html(headers)
+    return target == "/health" or (target in PAGE_FILES and method in ("GET", "HEAD"))
+
+
+def wants_html(headers: Headers) -> bool:
+    """Whether a browser asks for a page to show."""
+    return "text/html" in headers.get("Accept", "").lower()
+
+
+def bearer_token(headers: Headers) -> str:
+    """The token in `Authorization: Bearer`; empty where there is none."""
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def is_preflight(method: str, headers: Headers) -> bool:

@@ -30,6 +30,11 @@ HEADERS: Mapping[str, bool] = {
     "x-claude-proxy-model": True,
     "x-claude-proxy-warnings": True,
     "x-content-type-options": False,
+    "content-security-policy": False,
+    "x-frame-options": False,
+    "referrer-policy": False,
+    "cross-origin-opener-policy": False,
+    "cross-origin-resource-policy": False,
     "x-accel-buffering": False,
     "server": False,
 }

@@ -54,6 +54,7 @@ class Server:
     async def drain(self, timeout: float, at_once: asyncio.Event) -> None:
         """Accept nothing more and let open requests end: for `timeout` seconds, or until `at_once` is set."""
         self._state.stopping = True
+        self._state.live.wake()  # its viewers end by themselves
         for listener in self._listeners:
             listener.close()
         manager = self._runner.server

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from claude_proxy.config import Config
+from claude_proxy.server.page_access import PageAccess
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})  # 0.0.0.0 and [::] are reachable, but name no machine
 MAX_KNOWN_HOSTS = 64
@@ -17,12 +18,13 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass
 class Policy:
-    """The settings that the guard reads. The key stays what it was at the start."""
+    """The settings that the guard reads. The key and the page's sessions stay what they were at the start."""
 
     hosts: frozenset[str]
     origins: frozenset[str]
     max_body: int
     key: bytes | None = field(default=None, repr=False)
+    page: PageAccess = field(default_factory=PageAccess, repr=False)
     known_hosts: set[str] = field(default_factory=set, repr=False)  # Host headers that were allowed, as they came
 
     @classmethod

@@ -16,6 +16,7 @@ from claude_proxy.server import process
 from claude_proxy.server.app import proxy_app
 from claude_proxy.server.binding import bind, bind_unix, check_reachable
 from claude_proxy.server.lifecycle import LAST_WORDS, Server
+from claude_proxy.server.page import Checks
 from claude_proxy.server.reload import Reload
 from claude_proxy.server.signals import Signals
 from claude_proxy.server.state import STATE, State
@@ -34,7 +35,7 @@ class Manager:
     interval: float = 10.0
 
 
-def serve(
+def serve(  # noqa: PLR0913 - each is about the caller's surroundings, and all but two may be left out
     config: Config,
     *,
     environ: Mapping[str, str],
@@ -44,24 +45,25 @@ def serve(
     manager: Manager | None = None,
     reread: Callable[[], Config] | None = None,
     store_file: Path | None = None,
+    checks: Checks | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code.
 
     `ready` is called with the address, such as `http://127.0.0.1:8000`, once connections are accepted. `nonce` is
     returned as `instance` by GET /health. `sockets` listen already (socket activation) and replace `config.host` and
     `config.port`. `reread` reads the settings again, on SIGHUP. Responses and usage are kept in `store_file`, unless
-    the settings turn that off. Raises ServiceError when the port cannot be bound, ConfigError when a setting cannot be
-    used.
+    the settings turn that off. `checks` are doctor's, for the page. Raises ServiceError when the port cannot be bound,
+    ConfigError when a setting cannot be used.
     """
     process.keep_secrets_in_memory()
     process.keep_freed_memory()
     with asyncio.Runner(loop_factory=process.loop_factory()) as runner:
         return runner.run(
-            _serve(config, environ, ready or (lambda _: None), nonce, sockets, manager, reread, store_file)
+            _serve(config, environ, ready or (lambda _: None), nonce, sockets, manager, reread, store_file, checks)
         )
 
 
-async def _serve(
+async def _serve(  # noqa: PLR0913, PLR0917 - as above
     config: Config,
     environ: Mapping[str, str],
     ready: Callable[[str], None],
@@ -70,6 +72,7 @@ async def _serve(
     manager: Manager | None,
     reread: Callable[[], Config] | None,
     store_file: Path | None,
+    checks: Checks | None,
 ) -> int:
     signals, given = Signals(), config
     async with contextlib.AsyncExitStack() as stack:
@@ -89,7 +92,7 @@ async def _serve(
         if store_file is not None and (config.store or config.usage):
             store = Store(store_file, Limits(config.store_max_size, config.store_max_age))
             stack.push_async_callback(store.close)
-        app = proxy_app(config, backend, chain, nonce=nonce, store=store)
+        app = proxy_app(config, backend, chain, nonce=nonce, store=store, checks=checks)
         server = Server(app)
         stack.push_async_callback(server.close)
         if reread:

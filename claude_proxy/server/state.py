@@ -9,6 +9,7 @@ from aiohttp import web
 
 from claude_proxy.config import Config
 from claude_proxy.server.exchange import Exchange
+from claude_proxy.server.live import LiveFeed
 from claude_proxy.server.metering import UsageMeter
 from claude_proxy.server.observers import Counters, Observer, RequestLog
 from claude_proxy.server.spending import Spending
@@ -39,6 +40,7 @@ class State:
     counters: Counters = field(default_factory=Counters)
     meter: UsageMeter = field(default_factory=UsageMeter)
     spending: Spending = field(init=False)
+    live: LiveFeed = field(default_factory=LiveFeed)
     observers: tuple[Observer, ...] = ()
     thinking: ThinkingMemory = field(default_factory=ThinkingMemory)
     outbox: WriteCoalescer = field(default_factory=WriteCoalescer)
@@ -48,7 +50,7 @@ class State:
     def __post_init__(self) -> None:
         self.spending = Spending(lambda: self.config, self.meter)
         self.meter.consumers.append(self.spending.consume)
-        self.observers = self.observers or (self.counters, RequestLog(), self.meter)
+        self.observers = self.observers or (self.counters, RequestLog(), self.meter, self.live)
 
     def begin(self, exchange: Exchange) -> None:
         self.open.add(exchange)

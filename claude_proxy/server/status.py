@@ -26,40 +26,42 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def status(request: web.Request) -> web.Response:
-    state = request.app[STATE]
+    return _json(facts(request.app[STATE]))
+
+
+def facts(state: State) -> dict[str, object]:
+    """What `status` and the page show of this server."""
     config = state.config
-    return _json(
-        {
-            "version": __version__,
-            "pid": os.getpid(),
-            "instance": state.nonce,
-            "status": "stopping" if state.stopping else "ok",
-            "started_at": state.started,
-            "uptime": round(time.time() - state.started, 3),
-            "address": state.address,
-            "base_url": f"{state.address}/openai/v1",
-            "upstream": {
-                "base_url": config.base_url,
-                "is_anthropic": config.upstream_is_anthropic,
-                "simulator": config.simulator,
-            },
-            "credential": _credential(state),
-            "requests": state.counters.served,
-            "open_requests": state.open_requests(),
-            "clients": dict(state.counters.clients.most_common()),
-            "usage": {
-                "recorded": state.meter.ledger is not None,
-                "problem": state.meter.problem,
-                "lost": state.meter.lost,
-                "budgets": [budget._asdict() for budget in state.spending.budgets()],
-                "extra_usage_until": state.spending.limits.extra_usage_until,
-            },
-            "rate_limits": state.spending.limits.report(),
-            "last_error": None
-            if state.counters.last_error is None
-            else {"message": redacted(state.counters.last_error), "at": state.counters.last_error_at},
-        }
-    )
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        "instance": state.nonce,
+        "status": "stopping" if state.stopping else "ok",
+        "started_at": state.started,
+        "uptime": round(time.time() - state.started, 3),
+        "address": state.address,
+        "base_url": f"{state.address}/openai/v1",
+        "upstream": {
+            "base_url": config.base_url,
+            "is_anthropic": config.upstream_is_anthropic,
+            "simulator": config.simulator,
+        },
+        "credential": _credential(state),
+        "requests": state.counters.served,
+        "open_requests": state.open_requests(),
+        "clients": dict(state.counters.clients.most_common()),
+        "usage": {
+            "recorded": state.meter.ledger is not None,
+            "problem": state.meter.problem,
+            "lost": state.meter.lost,
+            "budgets": [budget._asdict() for budget in state.spending.budgets()],
+            "extra_usage_until": state.spending.limits.extra_usage_until,
+        },
+        "rate_limits": state.spending.limits.report(),
+        "last_error": None
+        if state.counters.last_error is None
+        else {"message": redacted(state.counters.last_error), "at": state.counters.last_error_at},
+    }
 
 
 def _credential(state: State) -> dict[str, object]:

@@ -15,9 +15,11 @@ async def test_every_route_answers_with_and_without_a_trailing_slash(serve: Serv
             plain = re.sub(r"\{\w+\}", "x", plain)
             for spelling in {plain, plain.rstrip("/") + "/"}:
                 reply = await served.client.request("POST" if method == "*" else method, spelling, json={})
-                error = await reply.json()
-                assert "Invalid URL" not in str(error), spelling
+                # The feed of the page ends with its viewer.
+                answer = "" if reply.content_type == "text/event-stream" else await reply.text()
+                assert "Invalid URL" not in answer, spelling
                 assert reply.status not in (405, 500), spelling
+                reply.close()
 
 
 async def test_an_unknown_path_is_a_404_in_openais_words(serve: Serve) -> None:
