@@ -16,6 +16,7 @@ from claude_proxy.server import (
     page,
     responses,
     responses_input,
+    responses_socket,
     status,
     usage,
 )
@@ -46,6 +47,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/chat/completions", chat_completions, CHAT),
     Route("POST", "/completions", completions, COMPLETIONS),
     Route("POST", "/responses", responses.create, RESPONSES),
+    Route("GET", "/responses", responses_socket.connect, RESPONSES),
     Route("POST", "/responses/input_tokens", responses_input.input_tokens, RESPONSES),
     Route("POST", "/responses/compact", responses_input.compact, RESPONSES),
     Route("GET", "/responses/{id}", responses.retrieve, RESPONSES),

@@ -55,6 +55,8 @@ class Server:
         """Accept nothing more and let open requests end: for `timeout` seconds, or until `at_once` is set."""
         self._state.stopping = True
         self._state.live.wake()  # its viewers end by themselves
+        for call in tuple(self._state.on_stop):
+            call()
         for listener in self._listeners:
             listener.close()
         manager = self._runner.server
