@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET
 
 from claude_proxy.config import Config
 from claude_proxy.errors import NotFound, UpstreamDisconnected
@@ -35,7 +36,9 @@ async def list_models(request: web.Request) -> web.StreamResponse:
         target = by_id.get(_alias_target(alias, state.config, live) or "")
         if target is not None and alias not in by_id:
             rows.append(_named(alias, target))
-    return _json(ModelList("list", rows))
+    # Codex names its version and reads a list of its own; for a model that is not in it, it has defaults.
+    own = [] if "client_version" in request.query else UNSET
+    return _json(ModelList("list", rows, own))
 
 
 async def retrieve_model(request: web.Request) -> web.StreamResponse:

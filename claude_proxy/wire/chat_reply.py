@@ -140,6 +140,7 @@ class Model(Struct, omit_defaults=True):
     max_model_len: int | UnsetType = UNSET
 
 
-class ModelList(Struct):
+class ModelList(Struct, omit_defaults=True):
     object: str
     data: list[Model]
+    models: list[Model] | UnsetType = UNSET  # Codex's own list; it takes its defaults for a model that is not in it

@@ -91,6 +91,7 @@ class ResponsesRequest(_Known):
     user: str | None = None
     # extensions
     anthropic: Raw = NULL
+    client_metadata: Raw = NULL
 
     @property
     def conversation_id(self) -> str | None:
@@ -137,7 +138,7 @@ def read_responses_request(body: bytes) -> tuple[ResponsesRequest, dict[str, Raw
 
 def _raw_values(request: ResponsesRequest) -> Iterator[tuple[str, Raw]]:
     """The values that stay undecoded, with their params."""
-    for name in ("anthropic", "context_management", "moderation", "prompt"):
+    for name in ("anthropic", "client_metadata", "context_management", "moderation", "prompt"):
         value: Raw = getattr(request, name)
         yield name, value
     for index, tool in enumerate(request.tools or ()):

@@ -122,3 +122,11 @@ async def test_an_anthropic_client_gets_upstreams_own_list(serve: Serve) -> None
             assert await reply.read() == MODELS
         reply = await served.client.get("/v1/models/claude-sonnet-5", headers={"x-api-key": "any"})
         assert await reply.read() == b'{"id": "claude-sonnet-5"}'
+
+
+async def test_codex_gets_a_list_of_its_own_beside_the_usual_one(serve: Serve) -> None:
+    async with serve() as served:
+        listed = await (await served.client.get("/openai/v1/models?client_version=0.169.0")).json()
+        plain = await (await served.client.get("/openai/v1/models")).json()
+    assert (listed["models"], listed["data"]) == ([], plain["data"])
+    assert "models" not in plain

@@ -43,4 +43,5 @@ PARAMETERS: tuple[Parameter, ...] = (
 
 EXTENSIONS: tuple[Parameter, ...] = (
     Parameter("anthropic", "mapped", "an object merged into the Messages request, last", "no"),
+    Parameter("client_metadata", "accepted", "what Codex says about itself; not sent", "no"),
 )

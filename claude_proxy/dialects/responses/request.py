@@ -231,7 +231,7 @@ def _reasoning_wish(
     for name in ("summary", "generate_summary"):
         if (word := getattr(reasoning, name)) not in _SUMMARIES:
             raise _unknown_word(f"reasoning.{name}", word, ("auto", "concise", "detailed"))
-    if reasoning.context not in (None, "auto"):
+    if reasoning.context not in (None, "auto", "all_turns"):
         draft.warn("reasoning.context", "the model keeps its earlier thinking where it can; nothing else can be set")
     if reasoning.mode not in (None, "standard"):
         draft.warn("reasoning.mode", "there is one mode; use `reasoning.effort`")
