@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET
 
 from claude_proxy.config import Config
 from claude_proxy.errors import NotFound, UpstreamDisconnected
@@ -37,8 +36,10 @@ async def list_models(request: web.Request) -> web.StreamResponse:
         if target is not None and alias not in by_id:
             rows.append(_named(alias, target))
     # Codex names its version and reads a list of its own; for a model that is not in it, it has defaults.
-    own = [] if "client_version" in request.query else UNSET
-    return _json(ModelList("list", rows, own))
+    listed = ModelList("list", rows)
+    if "client_version" in request.query:
+        listed.models = []
+    return _json(listed)
 
 
 async def retrieve_model(request: web.Request) -> web.StreamResponse:
