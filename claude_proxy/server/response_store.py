@@ -37,19 +37,31 @@ class Memory(Struct, frozen=True):
     items: Sequence[Raw]
 
 
-class Continued(Struct, frozen=True):
-    """What a request continues, and its own input as items with ids."""
+class Continued:
+    """What a request continues, and its own input, from which ids are missing until they are needed."""
 
-    input: Sequence[StoredItem]
-    conversation_id: str | None = None
-    known: frozenset[str] = frozenset()  # ids that the conversation has already
+    def __init__(
+        self,
+        given: str | Sequence[Raw] | None,
+        own_id: str,
+        conversation_id: str | None = None,
+        known: frozenset[str] = frozenset(),
+    ) -> None:
+        self.conversation_id = conversation_id
+        self._given = given
+        self._own_id = own_id
+        self._known = known  # ids that the conversation has already
+
+    @functools.cached_property
+    def input(self) -> list[StoredItem]:
+        return stored_input(self._given, self._own_id)
 
     def new_items(self, finished: FinishedResponse) -> list[Item]:
         """The items that the response adds to its conversation."""
         if self.conversation_id is None or finished.status not in ("completed", "incomplete"):
             return []
         items = {item.id: item for item in [*self.input, *finished.output_items()]}
-        return [Item(id_, bytes(item.json)) for id_, item in items.items() if id_ not in self.known]
+        return [Item(id_, bytes(item.json)) for id_, item in items.items() if id_ not in self._known]
 
 
 class ResponseStore:
@@ -107,7 +119,7 @@ class ResponseStore:
             ask.history = History(items_before, "previous_response_id")
         if isinstance(request.input, list):
             request.input = await self.resolved(request.input)
-        return Continued(stored_input(request.input, own_id), request.conversation_id, known)
+        return Continued(request.input, own_id, request.conversation_id, known)
 
     async def _chain(self, response_id: str) -> list[Raw]:
         await self.settled(response_id)

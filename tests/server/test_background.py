@@ -184,10 +184,12 @@ async def test_at_the_stop_a_run_that_does_not_end_fails_with_the_reason(tmp_pat
 
 
 @contextmanager
-def served(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The daemon as a process of its own; yields its address."""
+def served(home: Path, *limits: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The daemon as a process of its own, with `limits` of the shell's ulimit; yields its address."""
     environment = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "XDG_STATE_HOME": str(home)}
     command = [sys.executable, "-m", "claude_proxy", "serve", "--simulator", "--port=0"]
+    if limits:
+        command = ["bash", "-c", f'ulimit {" ".join(limits)}; exec "$@"', "bash", *command]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
@@ -212,3 +214,22 @@ async def test_a_run_that_a_kill_interrupts_is_failed_after_the_next_start(tmp_p
             assert (await client.responses.retrieve(id_)).status == "failed"
             events = [event async for event in await client.responses.retrieve(id_, stream=True, starting_after=5)]
             assert [(event.type, event.sequence_number) for event in events] == [("response.failed", 6)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other shells count the limit in other units")
+async def test_a_full_disk_is_a_warning_and_no_answer_fails(tmp_path: Path):
+    with served(tmp_path, "-f", "1000") as (url, _):  # no file may be larger than 1 MB
+        async with AsyncOpenAI(base_url=f"{url}/openai/v1", api_key="any", max_retries=0) as client:
+            warned, kept = False, []
+            for _ in range(10):
+                raw = await client.responses.with_raw_response.create(
+                    model=MODEL, input="/simulate text Hello", instructions="x" * 300_000
+                )
+                assert raw.parse().output_text == "Hello"
+                warned = warned or raw.headers.get("x-claude-proxy-warnings") == "store"
+                if raw.headers.get("x-claude-proxy-warnings") is None:
+                    kept.append(raw.parse().id)
+            assert warned
+            assert kept
+            for id_ in kept:
+                assert (await client.responses.retrieve(id_)).output_text == "Hello"

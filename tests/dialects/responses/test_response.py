@@ -185,3 +185,38 @@ def test_nothing_of_a_response_is_whole_before_upstream_has_ended():
     assert b"response.completed" not in frames
     with pytest.raises(Exception, match="whole"):
         stream.close()
+
+
+def test_the_server_is_told_of_the_response_before_its_last_event():
+    request = RESPONSES.read(json.dumps(REQUEST).encode())
+    told: list[str] = []
+    request.on_finished = lambda finished: told.append(finished.status)
+    translated = request.translate(model=model_for("claude-opus-4-8", {}), options=Options(), memory=None)
+    stream = translated.streamed(id_="abc", created=5)
+    stream.feed(EVERYTHING)
+    stream.close()
+    assert told == []
+    stream.end(None)
+    assert told == ["completed"]
+
+
+def test_what_is_kept_has_the_signed_thinking():
+    _, stream = streamed(EVERYTHING, include=[])
+    assert stream.finished is not None
+    assert "encrypted_content" not in json.loads(stream.finished.body)["output"][-1]
+    assert json.loads(stream.finished.stored_body())["output"][-1]["encrypted_content"]
+    assert [item.id for item in stream.finished.output_items()] == [
+        item["id"] for item in json.loads(stream.finished.body)["output"]
+    ]
+
+
+def test_a_cancelled_response_has_only_the_items_that_are_done():
+    request = RESPONSES.read(json.dumps(REQUEST).encode())
+    translated = request.translate(model=model_for("claude-opus-4-8", {}), options=Options(), memory=None)
+    stream = translated.streamed(id_="abc", created=5)
+    stream.begin("queued")
+    stream.feed(message_start(input_tokens=3, output_tokens=1) + thinking_block(0, "Hm.") + text_block(1, "Hel"))
+    last = json.loads(stream.cancel().decode().split("\n\n")[-2].partition("\ndata: ")[2])
+    assert (last["type"], last["response"]["status"]) == ("response.failed", "cancelled")
+    assert [item["type"] for item in last["response"]["output"]] == ["reasoning"]
+    RESPONSE.validate_python(last["response"], strict=True)
