@@ -1,5 +1,6 @@
-"""The tests mirror the package: each module has a test file of its own."""
+"""The tests mirror the package: each module that has code has a test file of its own."""
 
+import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -7,16 +8,6 @@ PACKAGE = ROOT / "claude_proxy"
 
 # Modules that only other files' tests cover. This set only shrinks.
 WITHOUT_OWN_TEST = {
-    "cli/completion.py",
-    "cli/config.py",
-    "cli/env.py",
-    "cli/models.py",
-    "cli/restart.py",
-    "cli/run.py",
-    "cli/service.py",
-    "cli/simulator.py",
-    "cli/stop.py",
-    "dialects/responses/context.py",
     "dialects/responses/dialect.py",
     "dialects/responses/emulated_tools.py",
     "dialects/responses/encrypted.py",
@@ -24,22 +15,29 @@ WITHOUT_OWN_TEST = {
     "dialects/responses/hosted_tools.py",
     "dialects/responses/input_items.py",
     "dialects/responses/items.py",
-    "dialects/responses/parameters.py",
     "dialects/responses/reply.py",
     "dialects/responses/request.py",
     "dialects/responses/tools.py",
     "dialects/responses/usage.py",
-    "dialects/service_tier.py",
-    "service/supervisor.py",
-    "transport/sink.py",
-    "translate/schema_merge.py",
-    "upstream/base.py",
 }
+
+
+def has_code(module: Path) -> bool:
+    """Whether `module` has a function that does something; protocols and plain data have nothing to test."""
+    tree = ast.parse(module.read_text("utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return any(not _is_declaration(statement) for function in functions for statement in function.body)
+
+
+def _is_declaration(statement: ast.stmt) -> bool:
+    """Whether it is a docstring or `...`."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def untested() -> set[str]:
     modules = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if not path.stem.startswith("__")]
-    return {str(path) for path in modules if not (ROOT / "tests" / path.parent / f"test_{path.name}").exists()}
+    missing = {path for path in modules if not (ROOT / "tests" / path.parent / f"test_{path.name}").exists()}
+    return {path.as_posix() for path in missing if has_code(PACKAGE / path)}
 
 
 def test_every_module_has_a_test_file_of_its_own():

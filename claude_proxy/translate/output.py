@@ -14,7 +14,7 @@ from claude_proxy.translate.schema_merge import Json, JsonObject, Unsupported
 from claude_proxy.wire.anthropic import OutputConfig
 
 JSON_SENTENCE = "Reply with a single valid JSON object and nothing else."
-SCHEMA_SENTENCE = "Reply with a single JSON object that is valid against this JSON Schema, and nothing else:"
+SCHEMA_SENTENCE = "Reply with a single JSON value that is valid against this JSON Schema, and nothing else:"
 _VERBOSITY = {
     "low": "Answer as briefly as the question allows.",
     "medium": None,
