@@ -31,17 +31,23 @@ def settings() -> Iterable[Sequence[str]]:
         yield f"`{item.name}`", variables, f"`{default}`" if default else "", item.help
 
 
-def parameters() -> Iterable[Sequence[str]]:
-    from claude_proxy.dialects.chat.parameters import EXTENSIONS, PARAMETERS
+def _parameters(dialect: str) -> Iterable[Sequence[str]]:
+    from claude_proxy.dialects.catalog import DIALECTS
 
+    rows = DIALECTS[dialect].parameters
+    if all(row.theirs == "no" for row in rows):  # Anthropic's own endpoint has chat only
+        yield "Parameter", "Here", "How"
+        yield from ((f"`{row.name}`", row.fate, row.rule) for row in rows)
+        return
     yield "Parameter", "Here", "How", "Anthropic's own OpenAI endpoint"
-    for parameter in (*PARAMETERS, *EXTENSIONS):
-        yield f"`{parameter.name}`", parameter.fate, parameter.rule, parameter.theirs
+    yield from ((f"`{row.name}`", row.fate, row.rule, row.theirs) for row in rows)
 
 
 TABLES: dict[str, Callable[[], Iterable[Sequence[str]]]] = {
     "commands": commands,
-    "parameters": parameters,
+    "parameters": lambda: _parameters("chat"),
+    "parameters_completions": lambda: _parameters("completions"),
+    "parameters_responses": lambda: _parameters("responses"),
     "settings": settings,
 }
 

@@ -77,3 +77,22 @@ def test_a_parameter_s_name_cannot_act_on_the_terminal():
     shown = explained({**REQUEST, "made\x1b[2Jup\n\u202e": 1})
     assert "made\\x1b[2Jup\\n\\u202e: no such parameter" in shown.stderr
     assert all(line.isprintable() for line in shown.stderr.splitlines())
+
+
+def test_a_responses_request_is_recognised_by_its_input():
+    shown = explained({"model": "claude-opus-5-5", "input": "hi", "store": False, "temperature": 0.2})
+    assert json.loads(shown.stdout)["messages"] == [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
+    assert "warning   temperature: claude-opus-5-5 takes no temperature" in shown.stderr
+    assert "mapped    store: " in shown.stderr
+    assert "mapped    input: " in shown.stderr
+
+
+def test_each_prompt_of_a_completion_request_is_shown():
+    shown = explained({"model": "claude-opus-5-5", "prompt": ["A", "B"], "seed": 1})
+    assert [request["messages"][0]["content"][0]["text"] for request in json.loads(shown.stdout)] == ["A", "B"]
+    assert shown.stderr.count("warning   seed: ") == 1
+
+
+def test_a_named_dialect_wins_over_the_fields():
+    shown = explained({"model": "claude-opus-5-5", "input": "hi"}, "--dialect", "chat")
+    assert shown.exit_code != 0
