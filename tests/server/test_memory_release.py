@@ -13,6 +13,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from claude_proxy.dialects.chat.dialect import ChatCompletionRequest
+from claude_proxy.dialects.responses.dialect import ResponseRequest
 from claude_proxy.errors import ProxyError
 from claude_proxy.server.exchange import Exchange
 from claude_proxy.server.generation import Generation
@@ -23,7 +25,8 @@ from tests.server.conftest import Serve, Served
 from tests.server.test_faults import WHOLE
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, answer, chunk
 
-HELD = (Exchange, web.Request, ProxyError, Generation, Translation, ReplyReader, HTTPReply)
+REQUESTS = (ChatCompletionRequest, ResponseRequest)
+HELD = (Exchange, web.Request, ProxyError, Generation, Translation, ReplyReader, HTTPReply, *REQUESTS)
 COUNT = 20
 ERROR = b'{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long"}}'
 
