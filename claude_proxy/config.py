@@ -109,6 +109,9 @@ class Config(Options):
         "when upstream bills a plan login for extra usage: `warn` in the log, or `stop` until the plan's window resets",
         at_once=True,
     )
+    otel: bool = setting(
+        False, "send traces and metrics without content by OpenTelemetry, to where the OTEL_* variables say"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "lowest level to log: debug, info, warning or error", at_once=True
     )

@@ -105,6 +105,7 @@ HOMES: dict[str, set[str]] = {
         *("translate", "upstream", "wire"),
     },
     "multidict": {"server", "simulator"},
+    "opentelemetry": {"server"},
     "platformdirs": {"paths"},
     "prometheus_client": {"server"},
     "psutil": {"service"},

@@ -1,5 +1,8 @@
 """The routes, and the application that has them all behind the guard."""
 
+import asyncio
+import contextlib
+
 from aiohttp import web
 
 from claude_proxy.config import Config
@@ -38,8 +41,10 @@ from claude_proxy.server.replies import replies
 from claude_proxy.server.response_store import RESPONSE_STORE, ResponseStore
 from claude_proxy.server.routing import Route, add_routes, not_found
 from claude_proxy.server.state import STATE, State
+from claude_proxy.server.telemetry import CLOSE_TIMEOUT, telemetry
 from claude_proxy.server.unsupported import UNSUPPORTED, unsupported
 from claude_proxy.store.store import Store
+from claude_proxy.transport.threads import run_in_thread
 from claude_proxy.upstream.base import Backend
 
 # Below the mounts of the dialect's API.
@@ -112,6 +117,8 @@ def proxy_app(
     meter.consumers.append(app[METRICS].consume)
     if store is not None and config.usage:
         meter.ledger = store.usage
+    if config.otel:
+        _export(app)
     app[DOCTOR] = Doctor(checks)
     app[WARNINGS] = LastWarning()
     app.on_response_prepare.append(add_headers)
@@ -119,6 +126,19 @@ def proxy_app(
     app.on_cleanup.append(_close)
     add_routes(app, ROUTES, OWN_ROUTES, expect)
     return app
+
+
+def _export(app: web.Application) -> None:
+    """Send what is metered by OpenTelemetry."""
+    exported = telemetry()
+    app[STATE].meter.consumers.append(exported.consume)
+
+    async def close(_: web.Application) -> None:
+        app[STATE].meter.flush()
+        with contextlib.suppress(TimeoutError):  # a collector that does not answer must not delay the end
+            await asyncio.wait_for(run_in_thread(exported.close, "otel-close"), CLOSE_TIMEOUT)
+
+    app.on_cleanup.append(close)
 
 
 async def _start(app: web.Application) -> None:
