@@ -19,7 +19,7 @@ def object_input(draft: Draft, arguments: str | None, *, param: str) -> Raw:
     data = repaired(text.encode())
     try:
         _read_object(data)
-        check_nesting(Raw(data), param)
+        check_nesting(data, param)
     except (msgspec.MsgspecError, RecursionError, InvalidRequest):
         inner = _text_in(data)
         if inner is not None and inner.strip() != text:

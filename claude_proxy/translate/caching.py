@@ -5,8 +5,6 @@ this order, those inside tool results included; a one-hour one never behind a fi
 is one more, on the last block.
 """
 
-from collections.abc import Iterator
-
 import msgspec
 from msgspec import Raw
 
@@ -30,14 +28,15 @@ def set_caching(
     client wants no automatic caching, and `hour` is True if it wants the longer lifetime. `param` names the blocks.
     """
     fixed = [found for tool in draft.body.tools or () if (found := _native_control(tool))]
-    marked = [item for item in _cacheable(draft.body) if item.cache_control]
+    marked = _marked(draft.body)
     dropped = max(0, len(marked) + len(fixed) - MAX_BREAKPOINTS)
     if dropped:
         draft.note("changed", param, f"only the last {MAX_BREAKPOINTS} cache breakpoints were sent")
     for item in marked[:dropped]:
         item.cache_control = None
     kept = marked[dropped:]
-    _order_lifetimes(draft, kept, short_seen=any(found.ttl is None for found in fixed), param=param)
+    if kept:
+        _order_lifetimes(draft, kept, short_seen=any(found.ttl is None for found in fixed), param=param)
     if control is None and automatic and draft.options.prompt_caching:
         control = CacheControl("1h" if hour else None)
     if control is not None:
@@ -63,18 +62,19 @@ def _native_control(tool: anthropic.Tool | Raw) -> CacheControl | None:
     return cache_control(control.ttl)
 
 
-def _cacheable(body: anthropic.MessagesRequest) -> Iterator[_Cacheable]:
-    """Every tool and block that may carry a breakpoint, in upstream's order, but those sent byte for byte."""
-    for tool in body.tools or ():
-        if isinstance(tool, anthropic.Tool):
-            yield tool
-    yield from body.system or ()
+def _marked(body: anthropic.MessagesRequest) -> list[_Cacheable]:
+    """Every tool and block that carries a breakpoint, in upstream's order, but those sent byte for byte."""
+    marked: list[_Cacheable] = [
+        tool for tool in body.tools or () if isinstance(tool, anthropic.Tool) and tool.cache_control
+    ]
+    marked += [text for text in body.system or () if text.cache_control]
     for message in body.messages:
         for block in message.content:
             if isinstance(block, anthropic.ToolResultBlock) and isinstance(block.content, list):
-                yield from block.content
-            if isinstance(block, _Cacheable):
-                yield block
+                marked += [part for part in block.content if part.cache_control]
+            if isinstance(block, Cacheable) and block.cache_control:
+                marked.append(block)
+    return marked
 
 
 def _order_lifetimes(draft: Draft, marked: list[_Cacheable], *, short_seen: bool, param: str) -> None:
@@ -90,7 +90,7 @@ def _fitting(draft: Draft, control: CacheControl, sent: list[CacheControl]) -> C
     """The top-level `cache_control` beside the breakpoints `sent`; None where it would be one too many."""
     if len(sent) >= MAX_BREAKPOINTS:
         return None
-    if CacheControl() in sent:
+    if sent and CacheControl() in sent:
         control = CacheControl()
     last = draft.body.messages[-1].content[-1]
     its_own = last.cache_control if isinstance(last, _Cacheable) else None

@@ -222,9 +222,9 @@ def _newest_id(line: str, models: tuple[anthropic.ModelInfo, ...]) -> str:
 
 def _retired_line(id_: str, models: tuple[anthropic.ModelInfo, ...]) -> str | None:
     """The line of the retired model `id_`; None for a model that upstream serves or that is unknown."""
-    listed = next((info for info in models if info.id == id_), None)
-    if listed is not None:
-        return (listed.line or _line(id_) or "sonnet") if listed.lifecycle == "retired" else None
+    for info in models:
+        if info.id == id_:
+            return (info.line or _line(id_) or "sonnet") if info.lifecycle == "retired" else None
     base = _base_name(id_)
     if base in _RETIRED_LINE:
         served = any(info.lifecycle != "retired" and _base_name(info.id) == base for info in models)

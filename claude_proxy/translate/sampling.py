@@ -76,6 +76,8 @@ def set_top_k(draft: Draft, value: int | None, *, param: str = "top_k") -> None:
 def set_stop(draft: Draft, texts: Iterable[str | None], *, param: str = "stop") -> None:
     """Set the stop texts. Upstream refuses texts of white space only; the reply is searched for those here."""
     given = [text for text in texts if text]
+    if not given:
+        return
     draft.stops = tuple(text for text in given if not text.strip())
     if draft.stops:
         draft.note("emulated", param, "upstream refuses blank stop texts; the reply is searched for them here")

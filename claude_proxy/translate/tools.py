@@ -269,8 +269,8 @@ class ToolSet:
 
 
 def _uses_tools(messages: list[anthropic.Message]) -> bool:
-    return any(
-        isinstance(block, anthropic.ToolUseBlock | anthropic.ToolResultBlock)
-        for message in messages
-        for block in message.content
-    )
+    for message in messages:
+        for block in message.content:
+            if isinstance(block, (anthropic.ToolUseBlock, anthropic.ToolResultBlock)):
+                return True
+    return False

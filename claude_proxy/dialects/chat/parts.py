@@ -88,7 +88,13 @@ _PART_TYPES = ("text", "image_url", "file")
 
 def result_content(draft: Draft, content: Raw, param: str) -> ResultContent:
     """A tool's result: text, parts, or any other JSON value, which is sent as JSON text."""
-    check_nesting(content, param)
+    try:
+        # Nearly always a text. The decoder refuses lone surrogates by itself, so looking for them is left out here.
+        text = _read_text(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        check_nesting(content, param)
+    else:
+        return text if text.strip() else None
     data = repaired(bytes(content))
     match data[:1]:
         case b"" | b"n":
