@@ -60,9 +60,10 @@ def test_every_direct_dependency_is_locked():
     assert not [name for text in wanted if f"\n{(name := re.split('[><=;]', text)[0])}==" not in f"\n{locked}"]
 
 
-def test_node_clients_are_pinned_and_their_lock_names_no_host():
-    lock = (ROOT / "tests/clients/node/package-lock.json").read_text()
-    manifest = (ROOT / "tests/clients/node/package.json").read_text()
+@pytest.mark.parametrize("folder", ["tests/clients/node", "tests/browser"])
+def test_node_packages_are_pinned_and_their_lock_names_no_host(folder: str):
+    lock = (ROOT / folder / "package-lock.json").read_text()
+    manifest = (ROOT / folder / "package.json").read_text()
     assert '"resolved"' not in lock
     assert not re.search(r'": "[\^~]', manifest)
 

@@ -1,6 +1,7 @@
 """A real Chromium, driven over its DevTools protocol: the browser itself decides what a page may do."""
 
 import asyncio
+import base64
 import json
 import os
 import subprocess
@@ -92,12 +93,50 @@ class Page:
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
 
+    async def look(self, *, dark: bool = False, width: int = 1200, height: int = 900) -> None:
+        """Show pages as on a screen of this size, with a dark or a light theme preferred."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        await self._call("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self._call("Emulation.setEmulatedMedia", features=[scheme])
+
+    async def screenshot(self) -> bytes:
+        """The whole page as a PNG."""
+        taken = await self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        return base64.b64decode(taken["data"])
+
+    async def press(self, key: str, code: int, text: str = "") -> None:
+        """Press a key, as `Tab` with code 9."""
+        named = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        await self._call("Input.dispatchKeyEvent", type="keyDown", text=text, **named)
+        await self._call("Input.dispatchKeyEvent", type="keyUp", **named)
+
+    async def allow_any_script(self) -> None:
+        """Let the next page run scripts that its policy forbids, such as a test's own."""
+        await self._call("Page.setBypassCSP", enabled=True)
+
+    async def problems(self) -> list[str]:
+        """What the browser has complained about since the page was opened: exceptions, blocked or failed loads."""
+        await self._call("Page.getFrameTree")  # events before its reply have then arrived
+        found = []
+        for event in self._events:
+            match event:
+                case {
+                    "method": "Log.entryAdded",
+                    "params": {"entry": {"level": "error" | "warning", "text": text, **more}},
+                }:
+                    found.append(f"{text} {more.get('url', '')}")
+                case {"method": "Runtime.exceptionThrown", "params": {"exceptionDetails": details}}:
+                    found.append(str(details))
+        return found
+
     async def attach(self) -> str:
         """Make the tab; returns the browser context, which `dispose` wants."""
         context = (await self._call("Target.createBrowserContext"))["browserContextId"]
         target = await self._call("Target.createTarget", url="about:blank", browserContextId=context)
         self._session = (await self._call("Target.attachToTarget", **target, flatten=True))["sessionId"]
-        await self._call("Page.enable")
+        for domain in ("Page", "Log", "Runtime"):
+            await self._call(f"{domain}.enable")
         await self._call("Page.setLifecycleEventsEnabled", enabled=True)
         return str(context)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NODE_CLIENTS = ROOT / "tests/clients/node/node_modules"
+AXE = ROOT / "tests/browser/node_modules/axe-core/axe.min.js"
 CLIENTS = Path(os.environ.get("CLAUDE_PROXY_TEST_CLIENTS", ROOT / ".venv-clients"))
 
 
@@ -28,6 +29,10 @@ def _node_clients() -> str | None:
     if program("node") is None:
         return "not installed: node"
     return None if NODE_CLIENTS.is_dir() else "the Node clients are not installed (npm ci in tests/clients/node)"
+
+
+def _axe() -> str | None:
+    return None if AXE.is_file() else "axe-core is not installed (npm ci in tests/browser)"
 
 
 def _clients() -> str | None:
@@ -52,6 +57,7 @@ def _systemd_user() -> str | None:
 
 # name of the marker -> function that returns why it is missing, as the reason of a skip, or None
 COMPONENTS: dict[str, Callable[[], str | None]] = {
+    "axe": _axe,
     "checkout": _checkout,
     "chromium": _programs("chromium"),
     "claude": _programs("claude"),

@@ -1,7 +1,7 @@
 // The page: state, live requests, usage, limits, set-up and doctor. All text from elsewhere is set as text, never as
 // markup. What is not known is shown as "unknown" or as a dash, never as a zero.
 
-import { barPlot, gauge } from "./plots.js";
+"use strict";
 
 const SESSION = "claude-proxy-session";
 const MAX_ROWS = 100;
@@ -145,7 +145,7 @@ function showState(state) {
     ["Last error", message(state.last_error, "bad")],
   ];
   by("state").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
-  showLimits(state.rate_limits);
+  showLimits(state);
 }
 
 // ----------------------------------------------------------------------------------------------- requests
@@ -166,27 +166,27 @@ function cells(row, first, status, warnings) {
     cell(seconds(row.duration), "number"),
     cell(count(promptTokens(row)), "number wide"),
     cell(cached(row), "number wide"),
-    cell(count(row.output_tokens), "number"),
+    cell(count(row.output_tokens), "number wide"),
     cell(warnings),
   ];
 }
 
-let open = [];
+let openRows = [];
 
 function showOpen() {
   const unknown = { input_tokens: null, cache_read_tokens: null, cache_write_tokens: null, output_tokens: null };
   by("open-rows").replaceChildren(
-    ...open.map(row => {
+    ...openRows.map(row => {
       const age = Math.max(0, now() - row.started);
       return make("tr", {}, ...cells({ ...row, ...unknown, duration: age }, clock(row.started), ["open", "warn"], ""));
     }),
   );
-  by("open-count").textContent = open.length ? `${open.length} open` : "";
+  by("open-count").textContent = openRows.length ? `${openRows.length} open` : "";
   noteEmpty();
 }
 
 function noteEmpty() {
-  by("no-requests").hidden = by("done-rows").children.length + open.length > 0;
+  by("no-requests").hidden = by("done-rows").children.length + openRows.length > 0;
 }
 
 function statusOf(row) {
@@ -256,7 +256,7 @@ function take(frame) {
   const value = JSON.parse(data);
   if (event === "state") showState(value);
   if (event === "open") {
-    open = value;
+    openRows = value;
     showOpen();
   }
   if (event === "done") {
@@ -327,10 +327,55 @@ document.querySelectorAll("input[name=range]").forEach(input => input.addEventLi
 
 // ------------------------------------------------------------------------------------------------- limits
 
-function showLimits(limits) {
-  if (!limits) {
-    by("limits").replaceChildren(make("p", { className: "quiet" }, "Unknown: upstream has not reported any yet."));
-  }
+const WINDOWS = { "5h": "5 hours", "7d": "7 days", "7d_opus": "7 days, Opus", "7d_sonnet": "7 days, Sonnet" };
+const COUNTS = { requests: "requests", tokens: "tokens", input_tokens: "input tokens", output_tokens: "output tokens" };
+
+const resets = at => (typeof at === "number" ? (at > now() ? `in ${duration(at - now())}` : "passed") : "unknown");
+const told = about => `Reported by upstream ${duration(about.age)} ago.`;
+
+function share(part) {
+  if (typeof part !== "number") return "unknown";
+  return make("span", {}, gauge(part), ` ${Math.round(part * 100)} %`);
+}
+
+function limitsTable(title, note, head, rows) {
+  const heads = head.map(text => make("th", { scope: "col" }, text));
+  const body = rows.map(([first, ...others]) => make("tr", {}, make("th", { scope: "row", className: "name", title: first }, first), ...others.map(value => make("td", {}, value))));
+  const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...body));
+  const place = make("div", { tabIndex: 0, label: title }, make("h3", {}, title), make("p", { className: "quiet" }, note), table);
+  place.setAttribute("role", "region");
+  return place;
+}
+
+function planTable(plan) {
+  const rows = Object.entries(plan.windows).map(([name, each]) => [WINDOWS[name] ?? name, share(each.utilization), resets(each.reset), each.status ?? "unknown"]);
+  const extra = plan.extra_usage.in_use ? " Requests are billed outside the plan at present (extra usage)." : "";
+  return limitsTable("Plan", told(plan) + extra, ["Window", "Used", "Resets", "Status"], rows);
+}
+
+function keyTable(key) {
+  const rows = Object.entries(COUNTS).filter(([name]) => key[name]).map(([name, title]) => [title, count(key[name].limit), count(key[name].remaining), resets(key[name].reset)]);
+  return limitsTable(`Rate limits of ${key.model}`, told(key), ["Of", "Limit", "Left", "Resets"], rows);
+}
+
+function budgetTable(budgets) {
+  const amount = (value, unit) => (unit === "usd" ? dollars(value) : count(Math.round(value)));
+  const rows = budgets.map(each => [`${each.period} (${each.unit === "usd" ? "list price" : "tokens"})`, amount(each.limit, each.unit), share(each.spent / each.limit), resets(each.resets_at)]);
+  return limitsTable("Your budgets", "Set by you.", ["Budget", "Limit", "Used", "Resets"], rows);
+}
+
+let shownLimits = "";
+
+function showLimits({ rate_limits: limits, usage }) {
+  const known = JSON.stringify([limits, usage?.budgets]);
+  if (known === shownLimits || by("limits").contains(document.activeElement)) return;
+  shownLimits = known;
+  const tables = [];
+  if (limits?.plan) tables.push(planTable(limits.plan));
+  if (usage?.budgets?.length) tables.push(budgetTable(usage.budgets));
+  tables.push(...(limits?.keys ?? []).map(keyTable));
+  if (!tables.length) tables.push(make("p", { className: "quiet" }, "Unknown: upstream has not reported any yet."));
+  by("limits").replaceChildren(...tables);
 }
 
 // -------------------------------------------------------------------------------------- set-up and doctor
@@ -406,7 +451,7 @@ async function start() {
         break;
       }
     }
-    open = [];
+    openRows = [];
     showOpen();
     pill("not reachable", "bad");
     await pause(wait);
@@ -414,12 +459,16 @@ async function start() {
   running = false;
 }
 
-setInterval(() => open.length && showOpen(), 1000);
+setInterval(() => openRows.length && showOpen(), 1000);
 
 // `claude-proxy open` prints an address whose fragment holds the code. A fragment is never sent to a server.
-const code = new URLSearchParams(location.hash.slice(1)).get("code");
-if (code) {
-  history.replaceState(null, "", "/");
-  await enter(code).catch(() => false);
+async function begin() {
+  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  if (code) {
+    history.replaceState(null, "", "/");
+    await enter(code).catch(() => false);
+  }
+  start();
 }
-start();
+
+begin();

@@ -1,4 +1,6 @@
-// Bar plots as inline SVG. A value of null is unknown and has no bar.
+// Bar plots as inline SVG, for page.js. A value of null is unknown and has no bar.
+
+"use strict";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 360;
@@ -22,7 +24,7 @@ function roundUp(value, whole) {
 }
 
 // A figure with one bar for each of `points`, which are {at, value}; `format` writes a value, `label` a time.
-export function barPlot(title, points, { format, label, kind = "", whole = false, summary }) {
+function barPlot(title, points, { format, label, kind = "", whole = false, summary }) {
   const known = points.filter(point => point.value !== null);
   const highest = Math.max(0, ...known.map(point => point.value));
   const top = highest > 0 ? roundUp(highest, whole) : 1;
@@ -65,7 +67,7 @@ export function barPlot(title, points, { format, label, kind = "", whole = false
 }
 
 // A horizontal bar for a share between 0 and 1.
-export function gauge(share) {
+function gauge(share) {
   const svg = shape("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", class: "gauge", "aria-hidden": "true" });
   svg.append(shape("rect", { width: 100, height: 10, rx: 2, class: "back" }));
   svg.append(shape("rect", { width: 100 * Math.min(1, Math.max(0, share)), height: 10, rx: 2, class: "front" }));
