@@ -6,6 +6,7 @@ While a run lives its events are in memory; afterwards, those of a run with `str
 """
 
 import asyncio
+import functools
 import logging
 
 import msgspec
@@ -115,9 +116,9 @@ class BackgroundRuns:
 
         Raises InvalidRequest for what cannot be translated, and StoreError when the response cannot be stored.
         """
-        ask.on_finished = lambda finished: self._store.keep_ended(continued, finished)
+        ask.on_finished = functools.partial(self._store.keep_ended, continued)
         run = Run(ask, Generation(self._state, exchange, ask, sending), exchange)
-        record = stored_response(ask, continued, run.id, "queued", run.queued_body)
+        record = stored_response(continued, run.id, "queued", run.queued_body)
         stored = asyncio.get_running_loop().create_future()
         self._runs[run.id] = run
         self._state.begin(exchange)

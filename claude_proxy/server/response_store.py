@@ -22,6 +22,7 @@ from claude_proxy.errors import InvalidRequest, NotFound, ProxyError, StoreError
 from claude_proxy.store.paging import Item
 from claude_proxy.store.responses import StoredResponse
 from claude_proxy.store.store import Store
+from claude_proxy.wire.responses_request import ResponsesRequest
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +39,17 @@ class Memory(Struct, frozen=True):
 
 
 class Continued:
-    """What a request continues, and its own input, from which ids are missing until they are needed."""
+    """What a request continues, and its own input, whose ids are made when they are needed.
 
-    def __init__(
-        self,
-        given: str | Sequence[Raw] | None,
-        own_id: str,
-        conversation_id: str | None = None,
-        known: frozenset[str] = frozenset(),
-    ) -> None:
-        self.conversation_id = conversation_id
-        self._given = given
+    It does not refer to the request: the request refers to it, and a cycle would keep its body in memory.
+    """
+
+    def __init__(self, request: ResponsesRequest, history: Sequence[Raw], own_id: str, known: frozenset[str]) -> None:
+        self.history = history
+        self.stored = request.store is not False
+        self.conversation_id = request.conversation_id
+        self.previous_response_id = request.previous_response_id
+        self._given = request.input
         self._own_id = own_id
         self._known = known  # ids that the conversation has already
 
@@ -119,7 +120,7 @@ class ResponseStore:
             ask.history = History(items_before, "previous_response_id")
         if isinstance(request.input, list):
             request.input = await self.resolved(request.input)
-        return Continued(request.input, own_id, request.conversation_id, known)
+        return Continued(request, ask.history.items, own_id, known)
 
     async def _chain(self, response_id: str) -> list[Raw]:
         await self.settled(response_id)
@@ -160,16 +161,16 @@ class ResponseStore:
 
     # ------------------------------------------------------------------------------------------- after a response
 
-    def keep(self, ask: ResponseRequest, continued: Continued, finished: FinishedResponse) -> None:
+    def keep(self, continued: Continued, finished: FinishedResponse) -> None:
         """Begin to write a response that has ended, and what it adds to its conversation."""
         store, items = self._store, continued.new_items(finished)
         if store is None:
             return
-        if ask.request.store is False:
+        if not continued.stored:
             if continued.conversation_id is not None and items:
                 self._begin(_append(store, continued.conversation_id, items), finished.id, continued.conversation_id)
             return
-        record = stored_response(ask, continued, finished.id, finished.status, finished.stored_body())
+        record = stored_response(continued, finished.id, finished.status, finished.stored_body())
         self._begin(_put(store, record, items), finished.id, continued.conversation_id)
 
     def keep_ended(self, continued: Continued, finished: FinishedResponse) -> None:
@@ -193,7 +194,7 @@ class ResponseStore:
         return task is None or await asyncio.shield(task)
 
 
-def stored_response(ask: ResponseRequest, continued: Continued, id_: str, status: str, body: bytes) -> StoredResponse:
+def stored_response(continued: Continued, id_: str, status: str, body: bytes) -> StoredResponse:
     """The row of a response."""
     return StoredResponse(
         id_,
@@ -202,7 +203,7 @@ def stored_response(ask: ResponseRequest, continued: Continued, id_: str, status
         body,
         _encode([item.json for item in continued.input]),
         continued.conversation_id,
-        ask.request.previous_response_id,
+        continued.previous_response_id,
     )
 
 

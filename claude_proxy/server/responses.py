@@ -1,12 +1,12 @@
 """POST responses, and the stored ones: read, delete, and what was sent for them."""
 
+import functools
 from contextlib import AbstractAsyncContextManager
 
 import msgspec
 from aiohttp import web
 
 from claude_proxy.dialects.responses.dialect import RESPONSES, ResponseRequest
-from claude_proxy.dialects.responses.response import ignore
 from claude_proxy.dialects.responses.stored_items import body_for_client, is_background
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.server.background import RUNS, Following, follow, replay
@@ -36,11 +36,8 @@ async def _answer_and_keep(request: web.Request, ask: ResponseRequest) -> web.St
     exchange, store = request[EXCHANGE], request.app[RESPONSE_STORE]
     id_ = own_id(exchange)
     continued = await store.prepare(ask, id_)
-    ask.on_finished = lambda finished: store.keep(ask, continued, finished)
-    try:
-        response = await answer(request, ask)
-    finally:
-        ask.on_finished = ignore  # it refers back to the request: only the garbage collector would free the body
+    ask.on_finished = functools.partial(store.keep, continued)
+    response = await answer(request, ask)
     # The head of a streamed answer left long ago; that of a whole one still waits, so it can hold a warning.
     if not ask.stream and not await store.settled(f"resp_{id_}"):
         exchange.warnings = (*exchange.warnings, "store")

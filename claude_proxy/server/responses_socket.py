@@ -198,7 +198,7 @@ class Socket:
     async def _generate(self, message: _Message, exchange: Exchange, stream_id: str | None) -> None:
         ask = _request_in(message.data)
         continued = await self._store.prepare(ask, own_id(exchange), self._memory)
-        ask.on_finished = functools.partial(self._keep, ask, continued)
+        ask.on_finished = functools.partial(self._keep, continued)
         with Generation(self._state, exchange, ask, sending(self._request)) as generation:
             writer = _Writer(self._ws, stream_id)
             if message.envelope.generate is False:
@@ -222,12 +222,12 @@ class Socket:
         assert isinstance(answer, StreamedResponse)  # noqa: S101 - a ResponseRequest has no other
         await writer.end(answer.begin() + answer.end(None))
 
-    def _keep(self, ask: ResponseRequest, continued: Continued, finished: FinishedResponse) -> None:
-        self._store.keep(ask, continued, finished)
-        if self._store.enabled and ask.request.store is not False:
+    def _keep(self, continued: Continued, finished: FinishedResponse) -> None:
+        self._store.keep(continued, finished)
+        if self._store.enabled and continued.stored:
             return
         new = [item.json for item in (*continued.input, *finished.output_items())]
-        self._memory[finished.id] = Memory(since_compaction([*ask.history.items, *new]))
+        self._memory[finished.id] = Memory(since_compaction([*continued.history, *new]))
         while len(self._memory) > MAX_REMEMBERED or self._remembered_bytes() > MAX_REMEMBERED_BYTES:
             del self._memory[next(iter(self._memory))]
 

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from anthropic import AsyncAnthropic
@@ -11,8 +12,8 @@ MODEL = "claude-haiku-4-5"
 
 
 @pytest.fixture
-async def daemon() -> AsyncIterator[Daemon]:
-    async with running_daemon() as daemon:
+async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
+    async with running_daemon(store_file=tmp_path / "data" / "store.sqlite3") as daemon:
         yield daemon
 
 

@@ -18,6 +18,7 @@ from claude_proxy.dialects.responses.dialect import ResponseRequest
 from claude_proxy.errors import ProxyError
 from claude_proxy.server.exchange import Exchange
 from claude_proxy.server.generation import Generation
+from claude_proxy.server.response_store import Continued
 from claude_proxy.translate.draft import Translation
 from claude_proxy.translate.reply import ReplyReader
 from claude_proxy.transport.reply import HTTPReply
@@ -25,7 +26,7 @@ from tests.server.conftest import Serve, Served
 from tests.server.test_faults import WHOLE
 from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, answer, chunk
 
-REQUESTS = (ChatCompletionRequest, ResponseRequest)
+REQUESTS = (ChatCompletionRequest, ResponseRequest, Continued)
 HELD = (Exchange, web.Request, ProxyError, Generation, Translation, ReplyReader, HTTPReply, *REQUESTS)
 COUNT = 20
 ERROR = b'{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long"}}'

@@ -59,7 +59,7 @@ async def test_a_store_that_cannot_be_opened_is_a_warning(tmp_path: Path, caplog
 async def test_a_request_waits_for_the_response_that_it_continues(responses: ResponseStore):
     first = ask()
     continued = await responses.prepare(first, "1")
-    responses.keep(first, continued, FINISHED)
+    responses.keep(continued, FINISHED)
     second = ask(previous_response_id="resp_1")
     await responses.prepare(second, "2")
     assert [msgspec.json.decode(item)["content"][0]["text"] for item in second.history.items] == ["Hi"]
@@ -88,7 +88,7 @@ async def test_a_conversation_gets_what_is_new(store: Store, responses: Response
     )
     given = [{"id": "msg_old", "role": "user", "content": "old"}, {"id": "msg_new", "role": "user", "content": "new"}]
     request = ask(conversation={"id": "conv_1"}, store=False, input=given)
-    responses.keep(request, await responses.prepare(request, "1"), FINISHED)
+    responses.keep(await responses.prepare(request, "1"), FINISHED)
     await responses.settled("conv_1")
     page = await store.conversations.items("conv_1", Paging(order="asc"))
     assert page is not None
@@ -100,7 +100,7 @@ async def test_a_failed_response_adds_nothing_to_its_conversation(store: Store, 
     await store.conversations.create(Conversation("conv_1", 1, b"{}"))
     request = ask(conversation="conv_1")
     failed = FinishedResponse("resp_1", "failed", b'{"id":"resp_1","output":[]}', [])
-    responses.keep(request, await responses.prepare(request, "1"), failed)
+    responses.keep(await responses.prepare(request, "1"), failed)
     await responses.settled("resp_1")
     assert await store.conversations.all_items("conv_1") == ()
     assert await store.responses.get("resp_1") is not None
@@ -111,7 +111,7 @@ async def test_what_cannot_be_written_is_said(store: Store, responses: ResponseS
     request = ask(conversation="conv_1", store=False)
     continued = await responses.prepare(request, "1")
     await store.close()
-    responses.keep(request, continued, FINISHED)
+    responses.keep(continued, FINISHED)
     assert not await responses.settled("resp_1")
     assert "were not added to its conversation" in caplog.text
     with pytest.raises(StoreError):
@@ -120,7 +120,7 @@ async def test_what_cannot_be_written_is_said(store: Store, responses: ResponseS
 
 async def test_a_write_that_a_request_waits_for_survives_the_request(responses: ResponseStore):
     request = ask()
-    responses.keep(request, await responses.prepare(request, "1"), FINISHED)
+    responses.keep(await responses.prepare(request, "1"), FINISHED)
     waiting = asyncio.create_task(responses.settled("resp_1"))
     await asyncio.sleep(0)
     waiting.cancel()

@@ -9,6 +9,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from claude_proxy.wire.responses_request import ResponsesRequest
 from tests.support.daemon import Daemon, daemon
 from tests.support.judge import unknown_keys
 from tests.support.openai_client import MODEL, storing_daemon, strict_client, text_of, texts_sent
@@ -216,6 +217,26 @@ async def test_a_bad_query_names_the_parameter(client: Any, query: str, param: s
 async def test_a_strange_id_is_never_a_server_error(client: Any, id_: str):
     async with aiohttp.ClientSession() as http, http.get(f"{client.base_url}responses/{id_}") as reply:
         assert 400 <= reply.status < 500
+
+
+WRONG: list[object] = [5, -1, 1.5, "x", True, [], [5], {}, {"a": 5}, [{"a": 5}], "x" * 10_000, None]
+
+
+@pytest.mark.parametrize(
+    "field", sorted({*ResponsesRequest.__struct_fields__} - {"anthropic"})
+)  # that is sent as it is
+async def test_a_wrong_value_in_any_field_is_never_a_server_error(client: Any, field: str):
+    url = f"{client.base_url}responses"
+    async with aiohttp.ClientSession() as http:
+        for value in WRONG:
+            body = {"model": MODEL, "input": "/simulate text Hello", field: value}
+            async with http.post(url, json=body) as reply:
+                assert reply.status < 500, value
+                if reply.status == 400 and isinstance(value, int | list | dict):
+                    param = (await reply.json())["error"]["param"]
+                    assert param is not None, value
+                    assert param.startswith(field), value
+                await reply.read()
 
 
 # ------------------------------------------------------------------------------------------------ a broken store

@@ -1,5 +1,6 @@
 """OpenAI's own SDK: the helpers that read an answer for the user, beyond what a plain request shows."""
 
+import importlib.util
 import json
 
 import openai
@@ -147,8 +148,48 @@ def broken_stream(model: str) -> None:
             pass
 
 
+def state(model: str) -> None:
+    first = client.responses.create(model=model, input="Hello\n/simulate text Hello Ada.")
+    assert first.output_text == "Hello Ada."
+    second = client.responses.create(model=model, input="And?", previous_response_id=first.id)
+    assert second.previous_response_id == first.id
+    assert client.responses.retrieve(first.id).output_text == "Hello Ada."
+    assert len(client.responses.input_items.list(second.id).data) == 1
+
+
+def conversation(model: str) -> None:
+    talk = client.conversations.create()
+    client.responses.create(model=model, input="Hello", conversation=talk.id)
+    items = client.conversations.items.list(talk.id, order="asc")
+    assert [item.role for item in items if item.type == "message"] == ["user", "assistant"]
+    client.conversations.delete(talk.id)
+
+
+def in_the_background(model: str) -> None:
+    stream = client.responses.create(model=model, input="Hello", background=True, stream=True)
+    last = list(stream)[-1]
+    assert last.type == "response.completed"
+    assert client.responses.retrieve(last.response.id).status == "completed"
+
+
+def websocket(model: str) -> None:
+    if not hasattr(client.responses, "connect") or importlib.util.find_spec("websockets") is None:
+        return  # an older SDK, or without its extra
+    with client.responses.connect() as connection:
+        connection.response.create(model=model, input="Hello\n/simulate text Hello Ada.", store=False)
+        first = next(event.response for event in connection if event.type == "response.completed")
+        connection.response.create(model=model, input="And?", store=False, previous_response_id=first.id)
+        second = next(event.response for event in connection if event.type == "response.completed")
+    assert first.output[-1].content[0].text == "Hello Ada."
+    assert second.previous_response_id == first.id
+
+
 run(
     chat,
+    state,
+    conversation,
+    in_the_background,
+    websocket,
     stream_with_usage,
     reasoning,
     parse,
