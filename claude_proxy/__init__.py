@@ -1,3 +1,3 @@
-"""An OpenAI-compatible door to Claude on this machine, with the login the Claude CLI already has."""
+"""An OpenAI-compatible API on this machine that Claude answers, with the login that the Claude CLI has stored."""
 
 __version__ = "0.1.0"

@@ -62,7 +62,7 @@ STATUS_OF_TYPE: Mapping[str, int] = {kind.anthropic: status for status, kind in 
 
 
 def error_kind(status: int) -> ErrorKind:
-    """The kind of failure that HTTP status `status` stands for; 502 for a status that is no error."""
+    """The kind of failure that HTTP status `status` stands for; 502 for a status that is not an error's."""
     if (known := ERROR_KINDS.get(status)) is not None:
         return known
     if 400 <= status < 500:

@@ -10,7 +10,7 @@ _GROUP_OR_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def make_directory(directory: Path) -> None:
-    """Make `directory` and each missing parent with mode 0700, whatever the umask. Raises OSError.
+    """Make `directory` and each missing parent with mode 0700, independent of the umask. Raises OSError.
 
     `Path.mkdir(parents=True)` applies its mode to the last directory only.
     """

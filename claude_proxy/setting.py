@@ -18,7 +18,7 @@ from msgspec import Meta
 from claude_proxy.errors import ConfigError
 
 Count = Annotated[int, Meta(ge=0)]
-# A year: what is longer overflows timers, and infinity is no duration that a service manager understands.
+# A year: what is longer overflows timers, and service managers do not understand an infinite duration.
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 Dollars = Annotated[float, Meta(ge=0, le=1_000_000, title="US dollars")]
 
@@ -150,7 +150,7 @@ def as_argument(item: Setting, text: str) -> str:
 
 
 def _is_utf8(text: str) -> bool:
-    """Whether `text` has no surrogates, which stand for bytes of a command line or a variable that are no UTF-8."""
+    """Whether `text` has no surrogates, which stand for bytes of a command line or a variable that are not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -118,7 +118,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that lacks a character shows `?` instead; that is no error.
+        # A terminal that lacks a character shows `?` instead; that is not an error.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     sys.exit(_exit_code())
 

@@ -35,7 +35,7 @@ def list_models(config: Config, environ: Mapping[str, str], places: Paths) -> li
 
 
 async def _ask_upstream(config: Config, environ: Mapping[str, str]) -> Any:
-    """The answer of upstream itself; None when it is no JSON."""
+    """The answer of upstream itself; None when it is not JSON."""
     if config.simulator:
         raise ProxyError(
             "the daemon with the simulator does not run", hint="`claude-proxy start --simulator` starts it"

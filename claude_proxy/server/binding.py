@@ -77,7 +77,7 @@ def _cannot_bind(exc: OSError, host: str, port: int) -> ServiceError:
 def check_reachable(listening: Iterable[socket.socket], config: Config) -> None:
     """Raise ConfigError for a socket that others can reach while no key is required.
 
-    A service manager may hand over a socket on every address, whatever `config.host` says.
+    A service manager may hand over a socket on every address, not only on `config.host`.
     """
     if config.api_key_file:
         return
@@ -134,7 +134,7 @@ def _remove_stale(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(about.st_mode) or about.st_uid != os.getuid():
-        raise ConfigError(f"{path} exists already, and is no socket of ours")
+        raise ConfigError(f"{path} exists already, and is not a socket of claude-proxy")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
         try:
             trial.connect(str(path))
@@ -145,7 +145,7 @@ def _remove_stale(path: Path) -> None:
 
 
 def is_tcp(bound: socket.socket) -> bool:
-    """Whether `bound` has a port, and is no unix socket."""
+    """Whether `bound` has a port: it is not a unix socket."""
     return bound.family in (socket.AF_INET, socket.AF_INET6)
 
 

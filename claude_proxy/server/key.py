@@ -41,7 +41,7 @@ def _read(path: Path) -> bytes:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
         about = os.fstat(opened.fileno())
         if not stat.S_ISREG(about.st_mode):
-            raise ConfigError(f"api_key_file {path} cannot be used: it is no regular file")
+            raise ConfigError(f"api_key_file {path} cannot be used: it is not a regular file")
         if about.st_mode & _OTHERS or about.st_uid not in (os.getuid(), 0):
             raise ConfigError(f"others can read or change {path}", hint=f"chmod 600 {path}")
         return opened.read(4096).strip()

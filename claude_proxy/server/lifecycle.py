@@ -83,7 +83,7 @@ class Server:
             await self.app[RUNS].wait()
 
     async def close(self) -> None:
-        """End whatever is left."""
+        """End what is still running."""
         for listener in self._listeners:
             listener.close()
         await self._runner.cleanup()

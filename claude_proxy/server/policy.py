@@ -62,7 +62,7 @@ POLICY = web.AppKey("policy", Policy)
 
 
 def _origin(text: str) -> str | None:
-    """`text` as scheme://host:port with the port written out; None for what is no origin, such as `null`."""
+    """`text` as scheme://host:port with the port written out; None if it is not an origin, such as `null`."""
     try:
         url = urlsplit(text)
         port = url.port or _DEFAULT_PORTS.get(url.scheme)

@@ -1,4 +1,4 @@
-"""Around each request: its record, and a reply for whatever is raised.
+"""Around each request: its record, and a reply for each exception that is raised.
 
 Before a reply has begun an error is a status with a body; within a stream it is one event, and the stream's end (see
 `stream`). A client that left is not an error, and is told nothing.

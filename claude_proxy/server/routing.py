@@ -22,7 +22,7 @@ class Facts(NamedTuple):
     dialect: Dialect = OPENAI
     native: Dialect | None = None  # the dialect for an Anthropic client, on a path that both APIs have
     quiet: bool = False  # a probe: no line in the log, not counted
-    refusing: bool = False  # only says why it does not exist, whatever the request's body is
+    refusing: bool = False  # only says why it does not exist; the request's body is not read
 
 
 class Route(NamedTuple):

@@ -24,7 +24,7 @@ _AGO = re.compile(r"([0-9]{1,6})([mhdw])")
 
 
 class Figures(Struct, kw_only=True):
-    """The sums of some requests. A request whose client left is no error."""
+    """The sums of some requests. A request whose client left does not count as an error."""
 
     requests: int = 0
     errors: int = 0

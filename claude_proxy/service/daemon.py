@@ -126,5 +126,5 @@ def claim(
 
 
 def _utf8(path: Path) -> str:
-    """`path` as text that JSON can hold, also when its bytes are no UTF-8."""
+    """`path` as text that JSON can hold, also when its bytes are not UTF-8."""
     return str(path).encode("utf-8", "backslashreplace").decode()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
 
 USER_AGENT = f"claude-proxy/{__version__}"
-# The daemon accepts this name whatever address it listens on.
+# The daemon accepts this name on every address.
 HEADERS = {"Host": "localhost", "User-Agent": USER_AGENT}
 MAX_BODY = 16 * 1024 * 1024
 PROOF_TIMEOUT = 5.0  # a healthy daemon answers /health within milliseconds
@@ -60,9 +60,9 @@ def is_itself(record: Record, timeout: float = 2.0) -> bool:
 def get_json(
     record: Record, path: str, timeout: float = 5.0, headers: Mapping[str, str] | None = None
 ) -> dict[str, Any] | None:
-    """What the daemon answers to `GET path`, with the key it demands; None when that is no JSON object.
+    """What the daemon answers to `GET path`, with the key it demands; None when that is not a JSON object.
 
-    Whatever its status is. Raises ServiceError when the daemon does not answer, or its key cannot be read.
+    Its status does not matter. Raises ServiceError when the daemon does not answer, or its key cannot be read.
     """
     from http.client import HTTPException  # noqa: PLC0415
 

@@ -25,7 +25,7 @@ _TIMEOUT = 600.0
 MEMORY_BASE = 1024**3
 # A body in work takes about four times its size: its bytes, the decoded request, and the translated one.
 MEMORY_PER_BODY_BYTE = 4
-# Neither a unit file nor a property list can hold these: control characters, surrogates (bytes that are no UTF-8),
+# Neither a unit file nor a property list can hold these: control characters, surrogates (bytes that are not UTF-8),
 # line and paragraph separators, and noncharacters of XML.
 _UNFIT_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 _UNFIT = "\ufffe\uffff"
@@ -49,7 +49,7 @@ class ServiceSpec:
         for text in (*self.command, *self.addresses, str(self.log_file), *self.environ, *self.environ.values()):
             if any(unicodedata.category(sign) in _UNFIT_CATEGORIES or sign in _UNFIT for sign in text):
                 raise ServiceError(
-                    f"a service cannot be given {text!a}: it holds a control character or bytes that are no UTF-8"
+                    f"a service cannot be given {text!a}: it holds a control character or bytes that are not UTF-8"
                 )
 
 

@@ -2,7 +2,7 @@
 
 A request is a row of segments: tools, system, messages, block by block. A breakpoint ends a prefix that is written;
 a prefix that was written before is read, also when it ends up to 20 blocks before a breakpoint. Nothing is stored
-but digests and counts. Entries do not expire with time: a simulation repeats itself, whatever the clock says.
+but digests and counts. Entries do not expire with time: a simulation gives the same result at any time.
 """
 
 import hashlib

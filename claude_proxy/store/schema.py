@@ -24,7 +24,7 @@ class Schema:
 
     Migration number i leads from version i to version i + 1. `expire(connection, before, limit)` deletes at most
     `limit` rows that are older than the time `before`, `evict(connection, limit)` the `limit` oldest rows; both return
-    how many rows they deleted. Rows are kept for `min_age` seconds, whatever the age that is set.
+    how many rows they deleted. Rows are kept for at least `min_age` seconds, also when the age that is set is shorter.
     """
 
     name: str

@@ -149,7 +149,7 @@ class Worker:
 
 
 class Reader(Worker):
-    """Cannot write, whatever a job tries."""
+    """A connection that cannot write."""
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA query_only = ON")

@@ -1,4 +1,4 @@
-"""The input of a tool call in the history. Upstream wants a JSON object, whatever the client has kept."""
+"""The input of a tool call in the history. Upstream wants a JSON object; clients may have kept something else."""
 
 import msgspec
 from msgspec import Raw

@@ -69,7 +69,7 @@ class Draft(Struct):
 
 
 class ReplyContext(Struct, frozen=True, kw_only=True):
-    """What is needed to write a reply in this request's terms, whatever the dialect."""
+    """What is needed to write a reply in this request's terms, for every dialect."""
 
     client_names: dict[str, str] = {}  # the name sent -> the client's
     custom_tools: frozenset[str] = frozenset()  # client's names

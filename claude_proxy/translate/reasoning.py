@@ -1,4 +1,4 @@
-"""How much the model thinks: a wish, whatever dialect expressed it, applied as each model accepts it.
+"""How much the model thinks: a wish that any dialect expressed, applied as each model accepts it.
 
 Source: Anthropic's "Adaptive thinking", "Extended thinking" and "Effort" pages.
 """

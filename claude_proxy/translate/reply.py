@@ -39,7 +39,7 @@ _read_text = msgspec.json.Decoder(str).decode
 class Block(Struct, eq=False):
     """A content block that is open, as its handler sees it."""
 
-    index: int  # counts all blocks of the reply from 0, whatever messages it has
+    index: int  # counts all blocks of the reply from 0, across its messages
     kind: str  # upstream's `type`
     start: ContentBlock  # as upstream began it
     name: str = ""  # of a tool, as the client knows it

@@ -30,7 +30,7 @@ _read = msgspec.json.Decoder(dict[str, object]).decode
 
 
 def read_schema(raw: Raw) -> JsonObject | None:
-    """The schema in `raw`; None where it is `null` or absent. Raises msgspec.ValidationError if it is no object."""
+    """The schema in `raw`; None where it is `null` or absent. Raises msgspec.ValidationError if it is not an object."""
     data = repaired(bytes(raw))
     if data in (b"", b"null"):
         return None

@@ -11,7 +11,7 @@ from claude_proxy.wire.decoding import repaired
 
 # Of an answer that was asked to be JSON: the most text without a JSON value that is held back.
 MAX_PREAMBLE = 16 * 1024
-# Behind other text: so many characters of valid JSON are no example that breaks off (`{"x": ...}`).
+# Behind other text: so many characters of valid JSON are not an example that breaks off (`{"x": ...}`).
 MAX_HELD = 4 * 1024
 
 
@@ -73,7 +73,7 @@ class JsonScanner:
 
     Between tokens `_expected` holds what may follow: a value, a key, or one of `:` `,` `}` `]`. Within a string or a
     number the pieces are read by `_string` and `_scalar`. `done` is set at the bracket that closes the value, `wrong`
-    at the first character that is no JSON; then nothing more may be scanned.
+    at the first character that is not JSON; then nothing more may be scanned.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class JsonScanner:
         self._number = ""  # the part of a number or of `true`, `false`, `null` that has arrived
 
     def scan(self, text: str, pos: int, limit: int) -> int:
-        """Read `text` from `pos` to `limit`. Returns `limit`, the end of the value, or where it is no JSON."""
+        """Read `text` from `pos` to `limit`. Returns where it stopped: `limit`, the end of the value, or no JSON."""
         while pos < limit and not self.done and not self.wrong:
             if self._in_string:
                 pos = self._string(text, pos, limit)
@@ -179,7 +179,7 @@ class JsonFinder:
     CHECKING    A value has begun behind other text. All of it is held until the value ends; what turns out to be no
                 JSON (`{"x": ...}`) is prose, and the search goes on. MAX_HELD characters of valid JSON are enough.
     PASSING     The value is passed on as it comes: the text begins with it, or enough of it has been checked.
-    PLAIN       There is no value, or the one that is being passed is no JSON after all: everything passes unchanged.
+    PLAIN       There is no value, or the one being passed turned out not to be JSON: everything passes unchanged.
 
     A value that begins its line or follows a fence counts as soon as it ends. One in the middle of a line may be an
     example: it counts only if the text ends without a better one. What is dropped always leaves JSON that parses, and

@@ -21,7 +21,7 @@ _COMBINED = ("allOf", *_ALTERNATIVES)
 def input_schema(raw: Raw) -> tuple[Raw, str | None]:
     """A tool's parameters as `input_schema`, and what was changed, if anything.
 
-    They are sent byte for byte where upstream accepts them. Raises msgspec.ValidationError if `raw` is no JSON object.
+    They are sent byte for byte where upstream accepts them. Raises msgspec.ValidationError if `raw` is not an object.
     """
     schema = read_schema(raw)
     if not schema:

@@ -53,7 +53,7 @@ class HTTP1Connection(asyncio.Protocol):
         self._reusable = True
         self._receiving = False  # a reply, or the rest of one, is still to come
         self._interim = False  # the head being parsed is a 1xx: the reply itself is still to come
-        self._head_only = False  # the request is a HEAD: its reply has no body, whatever its headers say
+        self._head_only = False  # the request is a HEAD: its reply has no body, also with a content-length
         self._until_close = False  # the body has no length: it ends with the connection
         self._head_size = 0
         self._headers: dict[str, str] = {}

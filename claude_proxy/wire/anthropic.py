@@ -131,7 +131,7 @@ class Metadata(Struct):
 
 
 class MessagesRequest(Struct, omit_defaults=True):
-    """The body of POST /v1/messages. `stream` is always true: answers are folded here when nobody streams."""
+    """The body of POST /v1/messages. `stream` is always true: for other clients the answer is folded here."""
 
     model: str
     max_tokens: int

@@ -99,7 +99,7 @@ def test_a_socket_that_somebody_listens_on_stays(place: Path) -> None:
 def test_a_file_that_is_no_socket_of_ours_stays(place: Path) -> None:
     place.parent.mkdir(mode=0o700)
     place.write_text("precious")
-    with pytest.raises(ConfigError, match="no socket of ours"), bind_unix(str(place)):
+    with pytest.raises(ConfigError, match="not a socket of claude-proxy"), bind_unix(str(place)):
         pass
     assert place.read_text() == "precious"
 

@@ -208,7 +208,7 @@ def _object_choice(choice: chat.ToolChoiceObject) -> ToolChoiceWish:
             return ToolChoiceWish(mode)
         case _:
             raise InvalidRequest(
-                f"Invalid value: '{choice.type}' is no tool choice, or its tool is missing.",
+                f"Invalid value: '{choice.type}' is not a tool choice, or its tool is missing.",
                 param="tool_choice",
                 code="invalid_value",
             )
