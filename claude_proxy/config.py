@@ -45,6 +45,17 @@ class Config(Options):
     base_url: str = setting(
         ANTHROPIC_BASE_URL, "address of the Messages API; https, or http to loopback", env="ANTHROPIC_BASE_URL"
     )
+    backend: Literal["auto", "direct", "cli"] = setting(
+        "auto",
+        "how Claude is asked: `direct` over HTTP, `cli` by the Claude CLI, `auto` directly until Anthropic refuses the"
+        " plan login outside Claude Code",
+    )
+    claude_cli: str = setting("", "path of the Claude CLI; by default `claude` where its installers put it", file=True)
+    cli_processes: Count = setting(6, "processes of the Claude CLI at the same time; further requests wait")
+    cli_spare: Count = setting(1, "processes of the Claude CLI started ahead, once it is in use")
+    cli_memory: Count = setting(
+        2 * 1024 * 1024 * 1024, "bytes that all processes of the Claude CLI may take, counted as 256 MiB each"
+    )
     simulator: bool = setting(False, "answer from the built-in simulator: no account, no cost, no Claude")
     aliases: Mapping[str, str] = setting(
         MappingProxyType({}), 'further model names, as a table: `gpt-4o = "sonnet"`', at_once=True

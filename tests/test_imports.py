@@ -59,7 +59,7 @@ ROOMS: dict[str, set[str]] = {
         ),
     },
     "diagnosis": {"config", "credentials", "errors", "paths", "service", "transport", "upstream"},
-    "upstream": {"config", "credentials", "errors", "redaction", "transport", "wire"},
+    "upstream": {"config", "credentials", "errors", "files", "paths", "redaction", "transport", "wire"},
     "transport": {"errors"},
     "dialects": {"errors", "options", "translate", "wire"},
     "simulator": {"config", "errors", "log", "wire"},

@@ -8,6 +8,7 @@ It needs no client's connection: a record and, for `stream`, somewhere to put fr
 """
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections.abc import Coroutine, Sequence
@@ -26,9 +27,9 @@ from claude_proxy.translate.block_collector import append_assistant_message
 from claude_proxy.translate.draft import Note
 from claude_proxy.translate.encoding import counted
 from claude_proxy.translate.failure import openai_headers, refused_thinking, upstream_failure
-from claude_proxy.translate.models import SHIPPED, resolve
+from claude_proxy.translate.models import SHIPPED, Limits, Model, resolve
 from claude_proxy.transport.sink import Sink
-from claude_proxy.upstream.base import NativeRequest, Reply
+from claude_proxy.upstream.base import Abilities, BackendChanged, NativeRequest, Reply
 from claude_proxy.wire.anthropic import Usage, read_token_count, summed
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,15 @@ class Generation:
         self._sending = sending
         config = state.config
         target = resolve(request.model, config.aliases, live.values() or SHIPPED, retired=config.retired_models)
-        self._model = state.catalog.model(target)
+        self._target = target
+        self._translate_for_backend()
+        self._sent: list[_Sent] = []
+        self._choices: Sequence[Choice] = ()
+
+    def _translate_for_backend(self) -> None:
+        """Translate for the backend that answers now; what it cannot carry becomes a warning."""
+        state, exchange = self._state, self._exchange
+        self._model = _within_abilities(state.catalog.model(self._target), state.backend.abilities)
         exchange.upstream_model = self._model.id
         exchange.backend = state.backend.name
         self._translate(without_thinking=False)
@@ -86,8 +95,6 @@ class Generation:
         exchange.warnings = tuple(dict.fromkeys(name for each in translations for name in each.warnings))
         exchange.notes = tuple(note for each in translations for note in each.notes)
         self._log_notes(exchange.notes)
-        self._sent: list[_Sent] = []
-        self._choices: Sequence[Choice] = ()
 
     def _translate(self, *, without_thinking: bool) -> None:
         state = self._state
@@ -119,9 +126,19 @@ class Generation:
         return headers
 
     async def _send(self, sent: _Sent) -> None:
+        try:
+            await self._send_once(sent)
+        except BackendChanged:
+            self._translate_for_backend()
+            await self._send_once(sent)
+
+    async def _send_once(self, sent: _Sent) -> None:
+        """Send one request, and once more without thinking if that is what upstream refuses."""
         body = self._translated.translations[sent.prompt].body
         try:
             sent.reply = await self._reply_to(sent, body)
+        except BackendChanged:
+            raise
         except ProxyError as refusal:
             if not refused_thinking(refusal):
                 raise
@@ -263,6 +280,16 @@ class Generation:
 def own_id(exchange: Exchange) -> str:
     """The part that the ids of a request and of its answer have in common, while upstream has given none."""
     return exchange.id.removeprefix("req_")
+
+
+def _within_abilities(model: Model, abilities: Abilities) -> Model:
+    """`model` as the backend can ask it."""
+    if abilities.system_messages and not abilities.without_fields and abilities.without_cache_marks is None:
+        return model
+    limits = Limits(abilities.without_fields, abilities.without_cache_marks)
+    return dataclasses.replace(
+        model, limits=limits, system_messages=model.system_messages and abilities.system_messages
+    )
 
 
 class _Discard:

@@ -46,6 +46,7 @@ def facts(state: State) -> dict[str, object]:
             "is_anthropic": config.upstream_is_anthropic,
             "simulator": config.simulator,
         },
+        "backend": _backend(state),
         "credential": _credential(state),
         "requests": state.counters.served,
         "open_requests": state.open_requests(),
@@ -61,6 +62,19 @@ def facts(state: State) -> dict[str, object]:
         "last_error": None
         if state.counters.last_error is None
         else {"message": redacted(state.counters.last_error), "at": state.counters.last_error_at},
+    }
+
+
+def _backend(state: State) -> dict[str, object]:
+    """Which backend answers and why, and the limits of the plan where the backend is told them."""
+    answering = state.backend.status()
+    return {
+        "setting": state.config.backend,
+        "answers": answering.name,
+        "reason": answering.reason,
+        "program": answering.program,
+        "version": answering.version,
+        "windows": answering.windows,
     }
 
 

@@ -30,7 +30,7 @@ skills-2025-10-02 spend-limit-reads-2026-09-26 structured-outputs-2025-11-13 tas
 telemetry-destinations-2026-08-11 thinking-binding-controls-2026-08-01 thinking-display-updates-2026-08-18
 thinking-token-count-2026-05-13 token-counting-2024-11-01 token-efficient-tools-2025-02-19
 user-profiles-2026-03-24 user-profiles-2026-08-18 user-profiles-2026-09-04 user-profiles-billing-2026-10-01
-web-fetch-2025-09-10 webhooks-2026-10-07
+web-fetch-2025-09-10 webhooks-2026-10-07 prompt-caching-scope-2026-01-05 mid-conversation-system-2026-04-07
 """
 BETAS = frozenset(_BETA_NAMES.split())
 

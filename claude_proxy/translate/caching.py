@@ -29,6 +29,12 @@ def set_caching(
     """
     fixed = [found for tool in draft.body.tools or () if (found := _native_control(tool))]
     marked = _marked(draft.body)
+    if draft.model.limits.without_cache_marks is not None:
+        if control or marked or fixed:
+            draft.warn(param, draft.model.limits.without_cache_marks)
+        for item in marked:
+            item.cache_control = None
+        return
     dropped = max(0, len(marked) + len(fixed) - MAX_BREAKPOINTS)
     if dropped:
         draft.note("changed", param, f"only the last {MAX_BREAKPOINTS} cache breakpoints were sent")

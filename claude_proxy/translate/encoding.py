@@ -26,7 +26,18 @@ def encode_request(draft: Draft, overrides: Raw = NULL, *, param: str = "anthrop
         data = msgspec.json.encode(_deep_merged(_read_object(data), theirs))
         draft.server_tools = True  # `overrides` may hold tools that run upstream
         draft.note("mapped", param, "merged into the request, last")
-    return data
+    return _within_limits(draft, data)
+
+
+def _within_limits(draft: Draft, data: bytes) -> bytes:
+    """`data` without the fields that the backend cannot carry; a warning for each."""
+    if not draft.model.limits.without_fields:
+        return data
+    fields = msgspec.json.decode(data, type=dict[str, Raw])
+    for name, reason in draft.model.limits.without_fields.items():
+        if fields.pop(name, None) is not None:
+            draft.warn(name, reason)
+    return msgspec.json.encode(fields)
 
 
 # What POST /v1/messages/count_tokens takes; it refuses any other field.

@@ -15,20 +15,20 @@ from msgspec import Struct
 
 from claude_proxy.errors import STATUS_OF_TYPE, ErrorKind, ProxyError, UpstreamRefused, error_kind
 from claude_proxy.wire import anthropic
+from claude_proxy.wire.refusals import refuses_plan_login
 
 _TOO_LONG = ("prompt is too long", "exceed context limit", "exceeds the context window")
 _OVERFLOW = re.compile(r"prompt is too long: \d+ tokens > (\d+) maximum")
 _NO_CREDIT = ("credit balance is too low",)
 _SPEND_LIMITS = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
 _BAD_IMAGE = ("Could not process image",)
-_ONLY_CLAUDE_CODE = ("only authorized for use with claude code", "third-party apps now draw from")
 _PARAM = re.compile(r"^((?:messages|system|tools|tool_choice|thinking|output_config)[\w.\[\]]*|[a-z_]+(?=: ))")
 # Clients act on these statuses' own codes; elsewhere upstream's `details.error_code` is more exact.
 _FIXED_CODES = (401, 404, 413, 429, 504, 529)
 _LOGIN_HINT = "run `claude` and log in again, or set ANTHROPIC_API_KEY"
 _KEY_HINT = (
     "Anthropic refuses this login outside Claude Code: use an API key (`claude-proxy credentials set` or "
-    "ANTHROPIC_API_KEY), or a Console login (`claude auth login --console`)"
+    "ANTHROPIC_API_KEY), a Console login (`claude auth login --console`), or the Claude CLI itself (`backend = auto`)"
 )
 
 
@@ -88,7 +88,7 @@ def _to_refusal(status: int, error: anthropic.ErrorDetail, headers: dict[str, st
     low = message.lower()
     if status == 402 or (status == 400 and any(words in low for words in _NO_CREDIT)) or detail in _SPEND_LIMITS:
         status, detail = 402, None
-    elif any(words in low for words in _ONLY_CLAUDE_CODE):
+    elif refuses_plan_login(message):
         status, detail = 403, None
     kind = error_kind(status)
     code = kind.code if status in _FIXED_CODES else detail or kind.code
@@ -133,7 +133,7 @@ def _quota_spent(report: _Report) -> None:
 
 def _forbidden(report: _Report) -> None:
     low = report.message.lower()
-    if any(words in low for words in _ONLY_CLAUDE_CODE):
+    if refuses_plan_login(report.message):
         report.hint = _KEY_HINT
     elif "revoked" in low:
         report.hint = _LOGIN_HINT

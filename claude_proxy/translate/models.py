@@ -8,7 +8,7 @@ known here. An id without a row gets the facts of the newest model of its line.
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -22,6 +22,17 @@ EFFORTS = ("low", "medium", "high", "xhigh", "max")
 LINES = ("haiku", "sonnet", "opus", "fable", "mythos")
 
 ForcedTools = Literal["accepted", "not with enabled thinking", "refused"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the backend in use cannot carry, with the reasons; see `Abilities` of the upstream room."""
+
+    without_fields: Mapping[str, str] = field(default_factory=dict)
+    without_cache_marks: str | None = None
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class Model:
     fast: bool = False  # speed "fast" exists
     created: str | None = None  # the day of release, where the id tells it
     instead_of: str | None = None  # the retired model that the client named, which this one replaces
+    limits: Limits = NO_LIMITS  # of the backend that asks it
 
     @property
     def line(self) -> str:

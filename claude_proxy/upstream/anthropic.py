@@ -23,7 +23,7 @@ from claude_proxy.transport.dial import ClientSettings
 from claude_proxy.transport.pool import ConnectionPool
 from claude_proxy.transport.reply import ConnectionLost, HTTPReply
 from claude_proxy.upstream import retry
-from claude_proxy.upstream.base import Abilities, Identity, NativeRequest
+from claude_proxy.upstream.base import Abilities, BackendStatus, Identity, NativeRequest
 from claude_proxy.wire.anthropic import VERSION
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,9 @@ class AnthropicBackend:
             credential.expires_at,
             credential.secret.tail,
         )
+
+    def status(self) -> BackendStatus:
+        return BackendStatus(self.name)
 
     async def close(self) -> None:
         self._pool.close()

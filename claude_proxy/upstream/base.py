@@ -6,6 +6,7 @@ from typing import Protocol, Self
 
 from msgspec import Struct
 
+from claude_proxy.errors import UpstreamError
 from claude_proxy.transport.sink import Sink
 
 
@@ -24,14 +25,16 @@ class NativeRequest(Struct, frozen=True):
 class Abilities(Struct, frozen=True):
     """What a backend can do, as data; translation warns about what a backend cannot carry.
 
-    `native` says whether requests to Anthropic's own HTTP API can be passed on as they are. `without_fields` names
-    top-level fields of a Messages request that have no effect with this backend, and `without_blocks` types of content
-    blocks that cannot be sent; each with the reason, a sentence fragment for a warning.
+    `native` says whether requests to Anthropic's own HTTP API can be passed on as they are, and `system_messages`
+    whether messages of the role `system` may stand between others. `without_fields` names top-level fields of a
+    Messages request that have no effect with this backend, each with the reason, a sentence fragment for a warning;
+    `without_cache_marks` is the reason why the client's cache marks have none.
     """
 
     native: bool = True
+    system_messages: bool = True
     without_fields: Mapping[str, str] = {}
-    without_blocks: Mapping[str, str] = {}
+    without_cache_marks: str | None = None
 
 
 class Identity(Struct, frozen=True):
@@ -47,6 +50,24 @@ class Identity(Struct, frozen=True):
     subscription: str | None = None
     expires_at: float | None = None
     tail: str | None = None
+
+
+class BackendStatus(Struct, frozen=True):
+    """Which backend answers, and why that one; what `status` shows. It holds no secret.
+
+    `program` and `version` are those of a program that is run, as far as they are known. `windows` are the limits of a
+    plan by name, as upstream told them last.
+    """
+
+    name: str
+    reason: str | None = None
+    program: str | None = None
+    version: str | None = None
+    windows: Mapping[str, Mapping[str, float | str | None]] = {}
+
+
+class BackendChanged(UpstreamError):
+    """From now on another backend answers, with other abilities: the request must be translated again and sent."""
 
 
 class Reply(Protocol):
@@ -85,6 +106,7 @@ class Backend(Protocol):
 
     The methods that return a Reply return when its head has arrived: `with await backend.messages(body) as reply`.
     They raise CredentialError, UpstreamUnreachable and UpstreamTimeout; an HTTP error status is a Reply like any other.
+    `messages` raises BackendChanged where a backend has several ways, and has just changed to another one.
     """
 
     @property
@@ -112,6 +134,9 @@ class Backend(Protocol):
 
     async def identity(self) -> Identity:
         """The login in use now. Raises CredentialError if there is none."""
+
+    def status(self) -> BackendStatus:
+        """Which backend answers now, without waiting."""
 
     async def close(self) -> None:
         """Release connections and processes; running replies end with an error."""

@@ -10,7 +10,7 @@ from claude_proxy.errors import NoCredential, ProxyError, UpstreamUnreachable
 from claude_proxy.server.catalog import RETRY, Catalog
 from claude_proxy.translate.models import SHIPPED
 from claude_proxy.transport.sink import Sink
-from claude_proxy.upstream.base import Abilities, Identity, NativeRequest, Reply
+from claude_proxy.upstream.base import Abilities, BackendStatus, Identity, NativeRequest, Reply
 
 
 @dataclass
@@ -67,6 +67,9 @@ class Lists:
         raise NotImplementedError
 
     async def identity(self) -> Identity:
+        raise NotImplementedError
+
+    def status(self) -> BackendStatus:
         raise NotImplementedError
 
     async def close(self) -> None:

@@ -9,12 +9,22 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 NODE_CLIENTS = ROOT / "tests/clients/node/node_modules"
 AXE = ROOT / "tests/browser/node_modules/axe-core/axe.min.js"
+CLAUDE_OLD = ROOT / "tests/clients/claude-old/node_modules/.bin/claude"
 CLIENTS = Path(os.environ.get("CLAUDE_PROXY_TEST_CLIENTS", ROOT / ".venv-clients"))
 
 
 def program(name: str) -> str | None:
     """The path of the program `name`, among the Node clients or on the PATH."""
     return shutil.which(name, path=os.pathsep.join([str(NODE_CLIENTS / ".bin"), os.environ.get("PATH", os.defpath)]))
+
+
+def claude_programs() -> dict[str, str]:
+    """The newest and the oldest Claude CLI that the tests run with."""
+    return {"new": program("claude") or "claude", "old": str(CLAUDE_OLD)}
+
+
+def _claude_old() -> str | None:
+    return None if CLAUDE_OLD.exists() else "the old Claude CLI is not installed (npm ci in tests/clients/claude-old)"
 
 
 def _programs(*names: str) -> Callable[[], str | None]:
@@ -61,6 +71,7 @@ COMPONENTS: dict[str, Callable[[], str | None]] = {
     "checkout": _checkout,
     "chromium": _programs("chromium"),
     "claude": _programs("claude"),
+    "claude-old": _claude_old,
     "clients": _clients,
     "codex": _programs("codex"),
     "curl": _programs("curl"),

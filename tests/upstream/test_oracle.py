@@ -16,7 +16,7 @@ import pytest
 from claude_proxy.config import Config, load
 from claude_proxy.errors import NotFound, UpstreamDisconnected, UpstreamTimeout, UpstreamUnreachable
 from claude_proxy.transport.sink import Sink
-from claude_proxy.upstream.base import Abilities, Identity, NativeRequest
+from claude_proxy.upstream.base import Abilities, BackendStatus, Identity, NativeRequest
 from tests.support.raw import Play, RawServer, raw_server
 from tests.upstream.contract import BackendContract, Parts
 
@@ -94,6 +94,9 @@ class PlainBackend:
 
     async def identity(self) -> Identity:
         return Identity(self.name, "none")
+
+    def status(self) -> BackendStatus:
+        return BackendStatus(self.name)
 
     async def close(self) -> None:
         await self._client.close()
