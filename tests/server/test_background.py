@@ -1,6 +1,7 @@
 """Runs in the background through the real SDK and the whole daemon."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,11 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from claude_proxy.dialects.base import ErrorReport
+from claude_proxy.errors import StoreError
+from claude_proxy.server.background import MAX_UNSAVED, Following
+from claude_proxy.store import runs
+from claude_proxy.store.responses import Responses
 from tests.support.daemon import daemon
 from tests.support.openai_client import MODEL, storing_daemon, strict_client
 from tests.support.waiting import stalled
@@ -178,6 +184,57 @@ async def test_at_the_stop_a_run_that_does_not_end_fails_with_the_reason(tmp_pat
         response: Any = await client.get(f"/responses/{id_}", cast_to=object)
     assert response["status"] == "failed"
     assert "stopping" in response["error"]["message"]
+
+
+async def test_a_run_whose_end_cannot_be_stored_is_read_from_memory(
+    client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(Responses, "update", fails)
+    ids = [(await begun(client, "/simulate text Hello")).id for _ in range(MAX_UNSAVED + 1)]
+    responses = [await ended(client, id_) for id_ in ids[1:]]
+    assert {response.output_text for response in responses} == {"Hello"}
+    await stalled(lambda: len(caplog.records))
+    assert (await client.responses.retrieve(ids[0])).status == "queued"  # only so many are kept in memory
+    assert "how response" in caplog.text
+
+
+async def test_events_that_cannot_be_stored_are_a_warning(
+    client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(runs.BackgroundRuns, "append_events", fails)
+    stream = await begun(client, "/simulate text Hello", stream=True)
+    id_ = [event async for event in stream][-1].response.id
+    assert (await ended(client, id_)).output_text == "Hello"
+    await stalled(lambda: len(caplog.records))
+    events = [event async for event in await client.responses.retrieve(id_, stream=True)]
+    assert [event.type for event in events] == ["response.completed"]
+    assert "the events of response" in caplog.text
+
+
+async def fails(*_: object) -> bool:
+    raise StoreError("the disk is full")
+
+
+async def test_while_a_run_is_silent_those_who_follow_it_get_keepalives(tmp_path: Path):
+    body = {"model": MODEL, "input": STALL, "background": True, "stream": True}
+    async with storing_daemon(tmp_path, keepalive_interval=0.01) as (proxy, _):
+        url = f"{proxy.openai}/responses"
+        async with aiohttp.ClientSession() as http, http.post(url, json=body) as reply:
+            line = b""
+            while not line.startswith(b'data: {"type":"keepalive"'):
+                before, line = line, await reply.content.readline()
+            assert before == b"event: keepalive\n"
+
+
+def test_the_frames_of_a_follower_go_on_after_the_last_event():
+    following = Following(4)
+    assert b'"sequence_number":4}' in following.keepalive()
+    error = ErrorReport(503, "server_error", "service_unavailable", "stopping")
+    assert json.loads(following.error_event(error, "req_1").partition(b"data: ")[2]) == {
+        "type": "error",
+        "sequence_number": 5,
+        "error": {"type": "server_error", "code": "service_unavailable", "message": "stopping", "param": None},
+    }
 
 
 # ------------------------------------------------------------------------------------------------------ a crash
