@@ -7,12 +7,14 @@ run here, so that what went upstream can be judged.
 import asyncio
 import logging
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.components import CLIENTS, program
 from tests.support.daemon import Daemon
+from tests.support.daemon import daemon as running_daemon
 
 HERE = Path(__file__).parent
 
@@ -76,3 +78,35 @@ async def test_a_library_gets_all_it_asks_for(
 async def test_the_ai_sdk_gets_all_it_asks_for(daemon: Daemon, caplog: pytest.LogCaptureFixture):
     await run([str(program("node")), str(HERE.parent / "node/ai-sdk.mjs"), daemon.openai], daemon.openai)
     assert without_effect(caplog) == {"tool_choice"}
+
+
+@pytest.fixture
+async def storing(tmp_path: Path) -> AsyncIterator[Daemon]:
+    """A daemon that keeps responses and conversations, as it does by default."""
+    async with running_daemon(store_file=tmp_path / "store.sqlite3") as daemon:
+        yield daemon
+
+
+@pytest.mark.component("clients")
+@pytest.mark.parametrize(
+    ("library", "environment"),
+    [
+        pytest.param("langchain_responses", "openai3", id="langchain"),
+        pytest.param("litellm_responses", "openai2", id="litellm"),
+        pytest.param("openai_agents_responses", "openai3", id="openai_agents"),
+        pytest.param("pydantic_ai_responses", "openai3", id="pydantic_ai"),
+    ],
+)
+async def test_a_library_gets_all_it_asks_for_of_the_responses_api(
+    library: str, environment: str, storing: Daemon, caplog: pytest.LogCaptureFixture
+):
+    await run([str(CLIENTS / environment / "bin/python"), str(HERE / f"with_{library}.py")], storing.openai)
+    assert without_effect(caplog) == set()
+
+
+@pytest.mark.component("node")
+async def test_the_node_sdks_get_all_they_ask_for_of_the_responses_api(
+    storing: Daemon, caplog: pytest.LogCaptureFixture
+):
+    await run([str(program("node")), str(HERE.parent / "node/responses.mjs"), storing.openai], storing.openai)
+    assert without_effect(caplog) == set()
