@@ -37,8 +37,7 @@ def config(ctx: click.Context, *, flags: Mapping[str, object], as_json: bool) ->
     rows = [
         [item.name, _shown(getattr(in_force, item.name)), in_force.origin(item.name), item.help] for item in SETTINGS
     ]
-    for line in output.columns([["SETTING", "VALUE", "FROM", "MEANING"], *rows]):
-        output.show(line)
+    output.table(["SETTING", "VALUE", "FROM", "MEANING"], rows)
 
 
 @config.command(short_help="Print the path of the settings file.")

@@ -112,8 +112,7 @@ def _show(survey: _Survey) -> None:
         ]
         for finding in survey.findings
     ]
-    for line in output.columns([["SOURCE", "ANSWER", "DETAIL"], *rows]):
-        output.show(line)
+    output.table(["SOURCE", "ANSWER", "DETAIL"], rows)
     for finding in survey.findings:
         if finding.hint and not survey.error:
             output.say(output.printable(f"{finding.source}: {finding.hint}"))

@@ -37,6 +37,8 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "stop": Entry("stop:stop", "Stop the daemon, after open answers have finished."),
         "restart": Entry("restart:restart", "Stop the daemon if it runs, and start it."),
         "status": Entry("status:status", "Show whether the daemon runs, and its figures."),
+        "open": Entry("open:open_page", "Open the daemon's page in a browser."),
+        "top": Entry("top:top", "Show requests as they happen."),
         "usage": Entry("usage:usage", "Show what requests have used, and its list price."),
         "logs": Entry("logs:logs", "Print the daemon's log."),
         "serve": Entry("serve:serve", "Run the daemon in the foreground, for service managers and containers."),

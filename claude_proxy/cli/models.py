@@ -35,8 +35,7 @@ def models(config: Config, *, as_json: bool) -> None:
         output.show(json.dumps(found, indent=2))
         return
     rows = [_row(model) for model in found]
-    for line in output.columns([["MODEL", "NAME", "INPUT", "OUTPUT", "ABILITIES"], *rows]):
-        output.show(line)
+    output.table(["MODEL", "NAME", "INPUT", "OUTPUT", "ABILITIES"], rows)
 
 
 def _row(model: dict[str, Any]) -> list[str]:

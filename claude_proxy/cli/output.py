@@ -1,7 +1,7 @@
 """Output for people: data on stdout, everything else on stderr, colours only on a terminal.
 
-Text from elsewhere (upstream, a keyring, a file) may hold escape sequences and secrets. `error`, `warn` and `columns`
-remove both; callers of `say` and `show` pass such text through `printable`.
+Text from elsewhere (upstream, a keyring, a file) may hold escape sequences and secrets. `error`, `warn`, `columns` and
+`table` remove both; callers of `say` and `show` pass such text through `printable`.
 """
 
 import contextlib
@@ -54,6 +54,24 @@ def columns(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
         else row[0]
         for row in rows
     ]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table to stdout: fitted to the terminal's width and with a styled head, or as plain columns elsewhere."""
+    if not sys.stdout.isatty():
+        for line in columns([head, *rows]):
+            show(line)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for name in head:
+        made.add_column(name, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(printable(cell)) for cell in row))
+    Console(no_color=not wants_colour(sys.stdout), highlight=False).print(made)
 
 
 def printable(text: str) -> str:

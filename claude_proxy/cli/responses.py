@@ -51,8 +51,7 @@ def list_command(*, limit: int = 20, as_json: bool = False) -> None:
         [one_line(each.id), _time(each.created_at), each.status, f"{each.size:,}", each.previous_response_id or "-"]
         for each in found
     ]
-    for line in output.columns([["ID", "TIME", "STATUS", "BYTES", "CONTINUES"], *rows]):
-        output.show(line)
+    output.table(["ID", "TIME", "STATUS", "BYTES", "CONTINUES"], rows)
 
 
 @responses.command(short_help="Print one response and what was sent for it.")
