@@ -5,7 +5,6 @@ labels: a model has a label of its own only after it has answered, and only so m
 """
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 MAX_MODELS = 64
+_KINDS = ("input", "cache_read", "cache_write", "output")
+_NOTHING = (None, None, None, None)
 UNKNOWN, OTHERS = "unknown", "others"
 SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
@@ -44,32 +45,36 @@ class Metrics:
     """Adds up usage rows."""
 
     def __init__(self) -> None:
-        self.requests: Counter[tuple[str, str, str]] = Counter()  # by dialect, model and status
-        self.tokens: Counter[tuple[str, str]] = Counter()  # by kind and model
+        self.requests: dict[tuple[str, str, int | None], int] = {}  # by dialect, model and status
+        self.tokens: dict[str, list[int | None]] = {}  # by model: of each kind, where one is known
         self.duration = Histogram()
         self.first_token = Histogram()
-        self._models: set[str] = set()
 
     def consume(self, rows: Sequence[UsageRow]) -> None:
         for row in rows:
-            model = self._label(row)
-            self.requests[row.dialect, model, CLIENT_LEFT if row.status is None else str(row.status)] += 1
-            for kind, count in _kinds(row):
-                if count is not None:
-                    self.tokens[kind, model] += count
+            counts = (row.input_tokens, row.cache_read_tokens, row.cache_write_tokens, row.output_tokens)
+            model = self._label(row.model, answered=counts != _NOTHING)
+            key = row.dialect, model, row.status
+            self.requests[key] = self.requests.get(key, 0) + 1
+            if counts != _NOTHING:
+                sums = self.tokens[model]
+                for kind, count in enumerate(counts):
+                    if count is not None:
+                        sums[kind] = count + (sums[kind] or 0)
             self.duration.observe(row.duration)
             if row.first_token is not None:
                 self.first_token.observe(row.first_token)
 
-    def _label(self, row: UsageRow) -> str:
-        if row.model is None:
-            return UNKNOWN
-        if row.model in self._models:
-            return row.model
-        if row.tokens is None or len(self._models) >= MAX_MODELS:
-            return OTHERS
-        self._models.add(row.model)
-        return row.model
+    def _label(self, model: str | None, *, answered: bool) -> str:
+        """The label of a model, which has a place for its sums if it has answered."""
+        if model in self.tokens:
+            return model
+        label = UNKNOWN if model is None else model
+        if model is not None and not (answered and len(self.tokens) < MAX_MODELS):
+            label = OTHERS
+        if answered:
+            self.tokens.setdefault(label, list(_NOTHING))
+        return label
 
     def text(self, open_requests: int) -> bytes:
         # Imported with the first scrape: it takes a tenth of a second and more, and most daemons are never scraped.
@@ -94,14 +99,16 @@ class _Collector:
         requests = core.CounterMetricFamily(
             "claude_proxy_requests", "Requests to a model that have ended.", labels=("dialect", "model", "status")
         )
-        for labels, count in metrics.requests.items():
-            requests.add_metric(labels, count)
+        for (dialect, model, status), number in metrics.requests.items():
+            requests.add_metric((dialect, model, CLIENT_LEFT if status is None else str(status)), number)
         yield requests
         tokens = core.CounterMetricFamily(
             "claude_proxy_tokens", "Tokens that upstream has counted.", labels=("kind", "model")
         )
-        for kind, count in metrics.tokens.items():
-            tokens.add_metric(kind, count)
+        for model, counts in metrics.tokens.items():
+            for kind, count in zip(_KINDS, counts, strict=True):
+                if count is not None:
+                    tokens.add_metric((kind, model), count)
         yield tokens
         for name, text, histogram in (
             ("request_duration", "Time from a request to the end of its reply.", metrics.duration),
@@ -111,15 +118,6 @@ class _Collector:
             family.add_metric((), histogram.buckets(), histogram.total)
             yield family
         yield core.GaugeMetricFamily("claude_proxy_open_requests", "Requests that are running.", self._open)
-
-
-def _kinds(row: UsageRow) -> tuple[tuple[str, int | None], ...]:
-    return (
-        ("input", row.input_tokens),
-        ("cache_read", row.cache_read_tokens),
-        ("cache_write", row.cache_write_tokens),
-        ("output", row.output_tokens),
-    )
 
 
 METRICS = web.AppKey("metrics", Metrics)
