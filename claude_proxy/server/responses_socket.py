@@ -8,7 +8,9 @@ different lanes at the same time. A response that is not stored can be continued
 """
 
 import asyncio
+import contextlib
 import functools
+import logging
 from collections import deque
 
 import msgspec
@@ -32,6 +34,8 @@ from claude_proxy.server.response_store import RESPONSE_STORE, Continued, Memory
 from claude_proxy.server.state import STATE
 from claude_proxy.transport.sink import Sink, Wait
 from claude_proxy.wire.decoding import check_utf8, decode
+
+log = logging.getLogger(__name__)
 
 PING_INTERVAL = 30.0
 CLOSE_TIMEOUT = 1.0  # for the client's answer to the closing of the connection
@@ -112,15 +116,17 @@ class Socket:
             self._state.on_stop.discard(self._told_to_stop.set)
             owned = {receiving, stopping, *self._tasks}
             for task in owned:
-                task.cancel()
+                if not task.cancelling():  # at the end of a drain a lane is cancelled already, and says why
+                    task.cancel()
             await asyncio.wait(owned)
 
     async def _receive(self) -> None:
-        async for message in self._ws:
-            if message.type is WSMsgType.TEXT:
-                await self._take(message.data.encode("utf-8", "surrogatepass"))
-            elif message.type is WSMsgType.BINARY:
-                await self._refuse(InvalidRequest("messages must be text", code="invalid_json"), None)
+        with contextlib.suppress(ConnectionResetError):
+            async for message in self._ws:
+                if message.type is WSMsgType.TEXT:
+                    await self._take(message.data.encode("utf-8", "surrogatepass"))
+                elif message.type is WSMsgType.BINARY:
+                    await self._refuse(InvalidRequest("messages must be text", code="invalid_json"), None)
 
     async def _take(self, data: bytes) -> None:
         try:
@@ -166,6 +172,8 @@ class Socket:
             while waiting:
                 await self._answer(waiting[0])
                 self._request.app[BUDGET].give_back(len(waiting.popleft().data))
+        except ConnectionResetError:
+            log.debug("the client of a WebSocket has left")
         finally:
             self._request.app[BUDGET].give_back(sum(len(message.data) for message in waiting))
             del self._lanes[lane]
@@ -183,7 +191,7 @@ class Socket:
             exchange.left = True
             raise
         except asyncio.CancelledError:
-            if not self._state.stopping or self._ws.closed:
+            if not self._is_stopping():
                 exchange.left = True
                 raise
             exchange.error = report(Stopping())
@@ -210,11 +218,20 @@ class Socket:
                 await generation.stream(answer, writer)
             except ConnectionResetError:
                 raise
+            except asyncio.CancelledError:
+                if not self._is_stopping():
+                    raise
+                exchange.error = report(Stopping())
             except Exception as exc:  # noqa: BLE001 - `report` logs what is not ours
                 exchange.error = report(exc)
+            if exchange.error is not None:
                 await writer.end(answer.error_event(exchange.error, exchange.id))
                 return
             await generation.drain()
+
+    def _is_stopping(self) -> bool:
+        """Whether a cancellation comes from the server's end, and the client is still there to be told."""
+        return self._state.stopping and not self._ws.closed
 
     async def _prepare_only(self, generation: Generation, writer: "_Writer") -> None:
         """Answer with an empty response that later ones can continue."""

@@ -1,6 +1,7 @@
 """The Responses API over a WebSocket, through the whole daemon."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -310,6 +311,24 @@ async def test_a_response_that_does_not_end_in_time_is_told_why(serve: Serve):
     async with serve(play) as served, connected(served.url) as socket:
         await create(socket, "x", model="claude-sonnet-5")
         await stalled(lambda: len(served.sent()))
-        await asyncio.wait_for(served.server.drain(0.05, asyncio.Event()), 5)
-        event = await received(socket)
-        assert "stopping" in event["error"]["message"]
+        draining = asyncio.create_task(served.server.drain(0.05, asyncio.Event()))
+        events = [await socket.receive_json() for _ in range(4)]
+        await asyncio.wait_for(draining, 5)
+    assert [event["type"] for event in events] == [
+        "response.created",
+        "response.in_progress",
+        "error",
+        "response.failed",
+    ]
+    assert "stopping" in events[2]["error"]["message"]
+
+
+async def test_a_client_that_leaves_while_events_are_sent_is_no_error(proxy: Daemon, caplog: pytest.LogCaptureFixture):
+    async with connected(proxy.url) as socket:
+        for lane in "abc":
+            await create(socket, "/simulate words 20000", stream_id=lane)
+        await received(socket)
+        socket._response.close()  # without a closing handshake
+    await stalled(lambda: len(caplog.records))
+    gc.collect()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
