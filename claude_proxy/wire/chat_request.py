@@ -1,4 +1,4 @@
-"""The body of a chat completion request: strict types, and errors that name the path of the fault.
+"""The body of a chat completion request: strict types, and errors that name the path of the fault; messages are apart.
 
 The types follow `openai.types.chat` of the SDK 3.54, and the extensions that clients of compatible services send.
 `null` equals absence everywhere. Values that are only passed on (schemas, tool arguments) stay `msgspec.Raw`.
@@ -7,208 +7,16 @@ The types follow `openai.types.chat` of the SDK 3.54, and the extensions that cl
 from contextlib import suppress
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
+from claude_proxy.wire.chat_messages import CacheBreakpoint, ChatMessage, Known
 from claude_proxy.wire.decoding import NULL, check_nesting, check_utf8, decode, repaired
 from claude_proxy.wire.known_fields import prune, prune_top
 
 # ------------------------------------------------------------------------------------------ what clients send
 
 
-class _Known(Struct, forbid_unknown_fields=True):
-    """An object whose unknown fields are refused here and named by `read_chat_request`."""
-
-
-class CacheBreakpoint(_Known):
-    """OpenAI's `prompt_cache_breakpoint` on a content part; also Anthropic's `cache_control`, which LiteLLM sends."""
-
-    mode: str | None = None
-    type: str | None = None
-    ttl: str | None = None
-
-
-class TextPart(_Known, tag="text", tag_field="type"):
-    text: str
-    cache_control: CacheBreakpoint | None = None
-    prompt_cache_breakpoint: CacheBreakpoint | None = None
-
-
-class ImageURL(_Known):
-    url: str
-    detail: str | None = None
-
-
-class ImagePart(_Known, tag="image_url", tag_field="type"):
-    image_url: ImageURL | str
-    cache_control: CacheBreakpoint | None = None
-    prompt_cache_breakpoint: CacheBreakpoint | None = None
-
-
-class AudioPart(_Known, tag="input_audio", tag_field="type"):
-    input_audio: Raw = NULL
-
-
-class FileData(_Known):
-    file_data: str | None = None
-    file_id: str | None = None
-    filename: str | None = None
-
-
-class FilePart(_Known, tag="file", tag_field="type"):
-    file: FileData
-    cache_control: CacheBreakpoint | None = None
-    prompt_cache_breakpoint: CacheBreakpoint | None = None
-
-
-class ImageBlockPart(_Known, tag="image", tag_field="type"):
-    """An image as Anthropic's block (`source`), or as MCP's content (`data`, `mimeType`)."""
-
-    source: "ImageSource | None" = None
-    data: str | None = None
-    mime_type: str | None = msgspec.field(default=None, name="mimeType")
-    cache_control: CacheBreakpoint | None = None
-
-
-class ImageSource(_Known):
-    """The source of Anthropic's image block."""
-
-    type: str | None = None
-    media_type: str | None = None
-    data: str | None = None
-    url: str | None = None
-
-
-class ToolResultPart(_Known, tag="tool_result", tag_field="type"):
-    """Anthropic's block for a tool's result, in a user message."""
-
-    tool_use_id: str
-    content: Raw = NULL
-    is_error: bool | None = None
-    cache_control: CacheBreakpoint | None = None
-
-
-class ToolUsePart(_Known, tag="tool_use", tag_field="type"):
-    """Anthropic's block for a tool call, in an assistant message."""
-
-    id: str
-    name: str
-    input: Raw = NULL
-    cache_control: CacheBreakpoint | None = None
-
-
-class RefusalPart(_Known, tag="refusal", tag_field="type"):
-    refusal: str
-
-
-class ThinkingPart(_Known, tag="thinking", tag_field="type"):
-    """A block of LiteLLM's `thinking_blocks`, as some clients put it into the content."""
-
-    thinking: str = ""
-    signature: str | None = None
-    cache_control: Raw = NULL  # upstream accepts no breakpoint on thinking
-
-
-class RedactedThinkingPart(_Known, tag="redacted_thinking", tag_field="type"):
-    data: str = ""
-    cache_control: Raw = NULL
-
-
-SystemContent = str | list[TextPart] | None
-UserPart = TextPart | ImagePart | AudioPart | FilePart | RefusalPart | ImageBlockPart | ToolResultPart
-AssistantPart = TextPart | RefusalPart | ThinkingPart | RedactedThinkingPart | ToolUsePart
-ToolPart = TextPart | ImagePart | FilePart | ImageBlockPart
-
-
-class FunctionCall(_Known):
-    name: str
-    arguments: str | None = None
-    parsed_arguments: Raw = NULL  # what OpenAI's SDK adds when it parses a reply, and sends back; without effect
-
-
-class CustomCall(_Known):
-    name: str
-    input: str | None = None
-
-
-class ToolCall(_Known):
-    """A call in the history; `type` is absent in some clients, then it is the one whose body is there."""
-
-    id: str
-    type: str | None = None
-    function: FunctionCall | None = None
-    custom: CustomCall | None = None
-    # what clients send back of a reply's calls; without effect
-    index: Raw = NULL
-    provider_specific_fields: Raw = NULL
-
-
-class ReasoningDetail(_Known):
-    """One entry of OpenRouter's `reasoning_details`."""
-
-    type: str = ""
-    text: str | None = None
-    signature: str | None = None
-    data: str | None = None
-    # without effect
-    format: Raw = NULL
-    id: Raw = NULL
-    index: Raw = NULL
-    summary: Raw = NULL
-
-
-class SystemMessage(_Known, tag="system", tag_field="role"):
-    content: SystemContent = None
-    name: str | None = None
-    cache_control: CacheBreakpoint | None = None
-
-
-class DeveloperMessage(_Known, tag="developer", tag_field="role"):
-    content: SystemContent = None
-    name: str | None = None
-    cache_control: CacheBreakpoint | None = None
-
-
-class UserMessage(_Known, tag="user", tag_field="role"):
-    content: str | list[UserPart] | None = None
-    name: str | None = None
-    cache_control: CacheBreakpoint | None = None
-
-
-class AssistantMessage(_Known, tag="assistant", tag_field="role"):
-    content: str | list[AssistantPart] | None = None
-    name: str | None = None
-    refusal: str | None = None
-    tool_calls: list[ToolCall] | None = None
-    function_call: FunctionCall | None = None
-    audio: Raw = NULL
-    reasoning_content: str | None = None
-    reasoning_details: list[ReasoningDetail] | None = None
-    thinking_blocks: list[ThinkingPart | RedactedThinkingPart] | None = None
-    cache_control: CacheBreakpoint | None = None
-    # what clients send back of our own and of other services' replies; without effect
-    annotations: Raw = NULL
-    parsed: Raw = NULL
-    provider_specific_fields: Raw = NULL
-    reasoning: Raw = NULL
-
-
-class ToolMessage(_Known, tag="tool", tag_field="role"):
-    tool_call_id: str
-    content: Raw = NULL  # text, parts, and in the wild any JSON value
-    name: str | None = None
-    is_error: bool | None = None
-    cache_control: CacheBreakpoint | None = None
-
-
-class FunctionMessage(_Known, tag="function", tag_field="role"):
-    name: str
-    content: Raw = NULL
-
-
-ChatMessage = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage
-
-
-class FunctionDefinition(_Known):
+class FunctionDefinition(Known):
     name: str
     description: str | None = None
     parameters: Raw = NULL
@@ -216,12 +24,12 @@ class FunctionDefinition(_Known):
     cache_control: CacheBreakpoint | None = None
 
 
-class GrammarDefinition(_Known):
+class GrammarDefinition(Known):
     definition: str
     syntax: str = ""
 
 
-class CustomFormat(_Known):
+class CustomFormat(Known):
     """The format of a custom tool: OpenAI's chat nests a grammar, its Responses API has it flat."""
 
     type: str
@@ -230,14 +38,14 @@ class CustomFormat(_Known):
     syntax: str | None = None
 
 
-class CustomDefinition(_Known):
+class CustomDefinition(Known):
     name: str
     description: str | None = None
     format: CustomFormat | None = None
     cache_control: CacheBreakpoint | None = None
 
 
-class FunctionTool(_Known):
+class FunctionTool(Known):
     function: FunctionDefinition
     type: str = "function"
     strict: bool | None = None
@@ -249,7 +57,7 @@ class FunctionTool(_Known):
     input_examples: Raw = NULL
 
 
-class FlatFunctionTool(_Known):
+class FlatFunctionTool(Known):
     """A function as OpenAI's Responses API (`parameters`) and Anthropic (`input_schema`) write it."""
 
     name: str
@@ -265,13 +73,13 @@ class FlatFunctionTool(_Known):
     input_examples: Raw = NULL
 
 
-class CustomTool(_Known):
+class CustomTool(Known):
     custom: CustomDefinition
     type: str = "custom"
     cache_control: CacheBreakpoint | None = None
 
 
-class FlatCustomTool(_Known):
+class FlatCustomTool(Known):
     """A custom tool as OpenAI's Responses API writes it."""
 
     name: str
@@ -281,23 +89,23 @@ class FlatCustomTool(_Known):
     cache_control: CacheBreakpoint | None = None
 
 
-class Named(_Known):
+class Named(Known):
     name: str
 
 
-class AllowedTool(_Known):
+class AllowedTool(Known):
     type: str = "function"
     name: str | None = None
     function: Named | None = None
     custom: Named | None = None
 
 
-class AllowedTools(_Known):
+class AllowedTools(Known):
     mode: str
     tools: list[AllowedTool]
 
 
-class ToolChoiceObject(_Known):
+class ToolChoiceObject(Known):
     """A choice in OpenAI's form, or flat with `name`, as Anthropic and the Responses API write it."""
 
     type: str
@@ -307,32 +115,32 @@ class ToolChoiceObject(_Known):
     allowed_tools: AllowedTools | None = None
 
 
-class StreamOptions(_Known):
+class StreamOptions(Known):
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
 
 
-class JSONSchemaFormat(_Known):
+class JSONSchemaFormat(Known):
     name: str | None = None
     description: str | None = None
     schema: Raw = NULL
     strict: bool | None = None
 
 
-class ResponseFormat(_Known):
+class ResponseFormat(Known):
     type: str
     json_schema: JSONSchemaFormat | None = None
     schema: Raw = NULL  # beside `json_object`, as other services accept it
 
 
-class UserLocationApproximate(_Known, omit_defaults=True):
+class UserLocationApproximate(Known, omit_defaults=True):
     city: str | None = None
     country: str | None = None
     region: str | None = None
     timezone: str | None = None
 
 
-class UserLocation(_Known):
+class UserLocation(Known):
     """A location: nested in `approximate`, or flat, as the Responses API has it."""
 
     type: str | None = None
@@ -343,23 +151,23 @@ class UserLocation(_Known):
     timezone: str | None = None
 
 
-class WebSearchFilters(_Known):
+class WebSearchFilters(Known):
     allowed_domains: list[str] | None = None
     blocked_domains: list[str] | None = None
 
 
-class WebSearchOptions(_Known):
+class WebSearchOptions(Known):
     search_context_size: str | None = None
     user_location: UserLocation | None = None
     filters: WebSearchFilters | None = None
 
 
-class CacheOptions(_Known):
+class CacheOptions(Known):
     mode: str | None = None
     ttl: str | None = None
 
 
-class Reasoning(_Known):
+class Reasoning(Known):
     """OpenRouter's `reasoning`."""
 
     effort: str | None = None
@@ -368,7 +176,7 @@ class Reasoning(_Known):
     enabled: bool | None = None
 
 
-class ThinkingOption(_Known):
+class ThinkingOption(Known):
     """Anthropic's own `thinking`, which LiteLLM clients send at the top level."""
 
     type: str
@@ -376,7 +184,7 @@ class ThinkingOption(_Known):
     display: str | None = None
 
 
-class ExtraBody(_Known):
+class ExtraBody(Known):
     """A literal `extra_body` object, which raw HTTP users copy from SDK examples."""
 
     enable_thinking: bool | None = None
@@ -384,7 +192,7 @@ class ExtraBody(_Known):
     reasoning_effort: str | None = None
 
 
-class ChatRequest(_Known):
+class ChatRequest(Known):
     """The body of POST chat/completions: every field of the SDK's create params, then the extensions."""
 
     model: str

@@ -4,7 +4,8 @@ import msgspec
 
 from claude_proxy.translate.block_collector import MAX_SIZE, BlockCollector, append_assistant_message
 from claude_proxy.translate.draft import ReplyContext
-from claude_proxy.translate.reply import Block, ReplyHandler, ReplyReader
+from claude_proxy.translate.reply import ReplyReader
+from claude_proxy.translate.reply_handler import Block, ReplyHandler
 from claude_proxy.wire.delta_batches import DeltaKind
 from tests.support.messages_stream import block_start, block_stop, delta, event, message_start
 

@@ -4,7 +4,8 @@ import pytest
 
 from claude_proxy.errors import ProxyError, UpstreamDisconnected
 from claude_proxy.translate.draft import ReplyContext
-from claude_proxy.translate.reply import MAX_PAUSES, Block, DeltaBatch, ReplyHandler, ReplyReader
+from claude_proxy.translate.reply import MAX_PAUSES, ReplyReader
+from claude_proxy.translate.reply_handler import Block, DeltaBatch, ReplyHandler
 from claude_proxy.wire.anthropic import Citation
 from claude_proxy.wire.delta_batches import DeltaKind
 from tests.support.messages_stream import (

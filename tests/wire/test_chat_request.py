@@ -10,6 +10,7 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsNon
 
 from claude_proxy.errors import InvalidRequest
 from claude_proxy.wire import chat_request as wire
+from claude_proxy.wire.chat_messages import UserMessage
 from claude_proxy.wire.chat_request import ChatRequest, read_chat_request
 from claude_proxy.wire.decoding import decode as decode_json
 from claude_proxy.wire.decoding import repaired
@@ -51,7 +52,7 @@ def test_null_equals_absence(name: str):
 def test_only_the_model_and_the_messages_are_required():
     request = chat()
     assert request.model == "m"
-    assert isinstance(request.messages[0], wire.UserMessage)
+    assert isinstance(request.messages[0], UserMessage)
     assert request.messages[0].content == "hi"
 
 
@@ -197,7 +198,7 @@ def test_any_bytes_are_a_request_or_a_400(body: bytes):
 def test_half_a_character_becomes_the_replacement_character(text: str, mended: str):
     body = f'{{"model":"m","messages":[{{"role":"user","content":"{text}"}}]}}'.encode()
     request, _ = read_chat_request(body)
-    assert isinstance(request.messages[0], wire.UserMessage)
+    assert isinstance(request.messages[0], UserMessage)
     assert request.messages[0].content == mended
 
 

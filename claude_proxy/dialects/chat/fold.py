@@ -7,7 +7,7 @@ from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.reply import ChatReply
 from claude_proxy.dialects.chat.usage import completion_usage, reply_usage
 from claude_proxy.dialects.service_tier import service_tier
-from claude_proxy.translate.reply import Block, DeltaBatch
+from claude_proxy.translate.reply_handler import Block, DeltaBatch
 from claude_proxy.wire.anthropic import Usage, summed
 from claude_proxy.wire.chat_reply import (
     Annotation,

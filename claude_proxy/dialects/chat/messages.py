@@ -8,7 +8,7 @@ from claude_proxy.translate.arguments import object_input, text_input
 from claude_proxy.translate.content import text_blocks
 from claude_proxy.translate.conversation import Conversation
 from claude_proxy.translate.draft import Draft
-from claude_proxy.wire import chat_request as chat
+from claude_proxy.wire import chat_messages as chat
 from claude_proxy.wire.anthropic import Block, Cacheable, RedactedThinkingBlock, TextBlock, ThinkingBlock, ToolUseBlock
 from claude_proxy.wire.decoding import NULL
 

@@ -7,7 +7,7 @@ from claude_proxy.errors import InvalidRequest
 from claude_proxy.translate.content import PartBlock, ResultContent, cache_control, text_blocks
 from claude_proxy.translate.draft import Draft
 from claude_proxy.translate.media import FileInput, document_block, image_block
-from claude_proxy.wire import chat_request as chat
+from claude_proxy.wire import chat_messages as chat
 from claude_proxy.wire.anthropic import CacheControl, TextBlock
 from claude_proxy.wire.decoding import NULL, check_nesting, decode, repaired
 from claude_proxy.wire.known_fields import prune

@@ -6,7 +6,8 @@ Both forms of our answer, the stream and the fold, are a ChatOutput that this ha
 from typing import Protocol
 
 from claude_proxy.dialects.chat.context import ChatReplyContext
-from claude_proxy.translate.reply import Block, DeltaBatch, ReplyHandler, ReplyReader
+from claude_proxy.translate.reply import ReplyReader
+from claude_proxy.translate.reply_handler import Block, DeltaBatch, ReplyHandler
 from claude_proxy.translate.text_filters import JsonFinder, StopFinder, TextFilter
 from claude_proxy.wire.anthropic import Citation
 from claude_proxy.wire.chat_reply import Annotation, URLCitation

@@ -13,6 +13,7 @@ from claude_proxy.translate.tools import Grammar, ToolChoiceWish, ToolSet, is_na
 from claude_proxy.translate.web_search import web_search_tool
 from claude_proxy.wire import anthropic
 from claude_proxy.wire import chat_request as chat
+from claude_proxy.wire.chat_messages import CacheBreakpoint
 from claude_proxy.wire.decoding import NULL, decode, repaired
 from claude_proxy.wire.known_fields import prune
 
@@ -28,7 +29,7 @@ class _Typed(msgspec.Struct):
     function: Raw = NULL
     custom: Raw = NULL
     input_schema: Raw = NULL
-    cache_control: chat.CacheBreakpoint | None = None
+    cache_control: CacheBreakpoint | None = None
 
 
 _read_typed = msgspec.json.Decoder(_Typed).decode

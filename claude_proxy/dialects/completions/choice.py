@@ -8,7 +8,7 @@ import msgspec
 from claude_proxy.dialects.chat.context import ChatReplyContext
 from claude_proxy.dialects.chat.reply import ChatReply
 from claude_proxy.dialects.chat.usage import reply_usage
-from claude_proxy.translate.reply import Block, DeltaBatch, ReplyReader
+from claude_proxy.translate.reply_handler import Block, DeltaBatch
 from claude_proxy.wire.anthropic import Usage
 from claude_proxy.wire.chat_reply import Annotation
 from claude_proxy.wire.completions_reply import TextChoice
@@ -48,7 +48,7 @@ class _Choice:
     """What streamed and folded choices have in common."""
 
     def __init__(self, context: ChatReplyContext, output: TextOutput) -> None:
-        self.reader: ReplyReader = ChatReply(context, output).reader
+        self.reader = ChatReply(context, output).reader
 
     @property
     def over(self) -> bool:

@@ -9,7 +9,8 @@ from claude_proxy.dialects.responses.context import ResponseContext
 from claude_proxy.dialects.responses.encrypted import SealedSummary, seal_summary, unseal_summary
 from claude_proxy.dialects.responses.events import EventWriter
 from claude_proxy.dialects.responses.items import Output, add_refusal
-from claude_proxy.translate.reply import Block, ReplyHandler, ReplyReader
+from claude_proxy.translate.reply import ReplyReader
+from claude_proxy.translate.reply_handler import Block, ReplyHandler
 from claude_proxy.wire.anthropic import TextBlock
 from claude_proxy.wire.responses_reply import CompactionItem
 

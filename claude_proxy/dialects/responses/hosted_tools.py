@@ -6,7 +6,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from claude_proxy.dialects.responses.context import ToolForm
 from claude_proxy.dialects.responses.events import DeltaTemplate
 from claude_proxy.dialects.responses.items import GrowingText, OpenCall, Output
-from claude_proxy.translate.reply import Block, DeltaBatch
+from claude_proxy.translate.reply_handler import Block, DeltaBatch
 from claude_proxy.wire.responses_reply import (
     ApplyPatchCallItem,
     LocalShellAction,

@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 from claude_proxy.dialects.responses.context import ToolForm
 from claude_proxy.dialects.responses.encrypted import SealedThinking, seal
 from claude_proxy.dialects.responses.events import DeltaTemplate, EventWriter
-from claude_proxy.translate.reply import Block, DeltaBatch
+from claude_proxy.translate.reply_handler import Block, DeltaBatch
 from claude_proxy.wire.anthropic import RedactedThinkingBlock, ThinkingBlock
 from claude_proxy.wire.responses_reply import (
     CustomToolCallItem,

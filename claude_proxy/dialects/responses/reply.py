@@ -9,7 +9,8 @@ from claude_proxy.dialects.responses.context import ResponseContext, ToolForm
 from claude_proxy.dialects.responses.events import EventWriter
 from claude_proxy.dialects.responses.hosted_tools import OpenEmulatedCall, OpenMcpCall, OpenSearch
 from claude_proxy.dialects.responses.items import OpenCall, OpenMessage, OpenReasoning, Output, add_refusal
-from claude_proxy.translate.reply import Block, DeltaBatch, ReplyHandler, ReplyReader
+from claude_proxy.translate.reply import ReplyReader
+from claude_proxy.translate.reply_handler import Block, DeltaBatch, ReplyHandler
 from claude_proxy.translate.text_filters import JsonFinder
 from claude_proxy.wire.anthropic import Citation
 from claude_proxy.wire.delta_batches import DeltaKind
