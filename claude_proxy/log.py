@@ -56,6 +56,9 @@ def _escape(sign: str) -> str:
 
 def _message(record: logging.LogRecord) -> str:
     """The record's message, with each text in it cut, so that a long one hides neither the others nor the log."""
+    message = record.getMessage()
+    if len(message) <= MAX_ARGUMENT:
+        return message  # nearly every line; then no argument is longer either
     arguments = record.args if isinstance(record.args, tuple) else ()
     if any(isinstance(each, str) and len(each) > MAX_ARGUMENT for each in arguments):
         record.args = tuple(excerpt(each) if isinstance(each, str) else each for each in arguments)

@@ -92,9 +92,10 @@ class Generation:
         exchange.backend = state.backend.name
         self._translate(without_thinking=False)
         translations = self._translated.translations
-        exchange.warnings = tuple(dict.fromkeys(name for each in translations for name in each.warnings))
-        exchange.notes = tuple(note for each in translations for note in each.notes)
-        self._log_notes(exchange.notes)
+        exchange.notes = tuple([note for each in translations for note in each.notes])
+        if exchange.notes:
+            exchange.warnings = tuple(dict.fromkeys(name for each in translations for name in each.warnings))
+            self._log_notes(exchange.notes)
 
     def _translate(self, *, without_thinking: bool) -> None:
         state = self._state

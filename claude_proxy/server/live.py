@@ -151,8 +151,8 @@ def _row(number: int, exchange: Exchange) -> Row:
         cache_read_tokens=usage.cache_read_input_tokens if usage else None,
         cache_write_tokens=usage.cache_creation_input_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,
-        warnings=tuple(name[:MAX_NAME] for name in exchange.warnings[:MAX_NOTES]),
-        notes=tuple((note.kind, note.param[:MAX_NAME], note.text[:MAX_TEXT]) for note in exchange.notes[:MAX_NOTES]),
+        warnings=tuple([name[:MAX_NAME] for name in exchange.warnings[:MAX_NOTES]]),
+        notes=tuple([(note.kind, note.param[:MAX_NAME], note.text[:MAX_TEXT]) for note in exchange.notes[:MAX_NOTES]]),
         error=redactor.redact(exchange.error.line)[:MAX_TEXT] if exchange.error else None,
     )
 

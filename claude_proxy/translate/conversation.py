@@ -70,12 +70,14 @@ class Conversation:
 
     def _append(self, role: str, blocks: Iterable[Block]) -> None:
         """Add blocks to the last turn if it is `role`'s, else begin a new turn."""
-        self._hoist(self._behind)
-        if role == "user":
+        if self._behind:
+            self._hoist(self._behind)
+        if role == "user" and self._native:
             self._hoist_system()
-        if not self._turns or self._turns[-1].role != role:
-            self._turns.append(Turn(role))
-        self._turns[-1].blocks.extend(blocks)
+        turns = self._turns
+        if not turns or turns[-1].role != role:
+            turns.append(Turn(role))
+        turns[-1].blocks.extend(blocks)
 
     def _hoist_system(self) -> None:
         """Move a system turn to the top before a user turn follows it; upstream accepts only the assistant's there."""

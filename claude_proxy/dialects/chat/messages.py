@@ -31,7 +31,8 @@ def read_messages(draft: Draft, messages: Sequence[chat.ChatMessage]) -> None:
                     _mark_last(texts, message.cache_control)
                     conversation.add_system(texts, param=param)
             case chat.UserMessage():
-                _add_results(draft, conversation, message, param)
+                if isinstance(message.content, list):
+                    _add_results(draft, conversation, message.content, param)
                 conversation.add_user(_user_blocks(draft, message, param, named=named))
             case chat.AssistantMessage():
                 blocks = _assistant_blocks(draft, conversation, message, param)
@@ -74,9 +75,9 @@ def _user_blocks(draft: Draft, message: chat.UserMessage, param: str, *, named: 
     return blocks
 
 
-def _add_results(draft: Draft, conversation: Conversation, message: chat.UserMessage, param: str) -> None:
+def _add_results(draft: Draft, conversation: Conversation, parts: list[chat.UserPart], param: str) -> None:
     """Add the tool results that a user message holds in Anthropic's form."""
-    for index, part in enumerate(message.content if isinstance(message.content, list) else ()):
+    for index, part in enumerate(parts):
         if isinstance(part, chat.ToolResultPart):
             where = f"{param}.content[{index}]"
             conversation.add_result(
