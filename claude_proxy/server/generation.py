@@ -93,6 +93,7 @@ class Generation:
         self._translate(without_thinking=False)
         translations = self._translated.translations
         exchange.notes = tuple([note for each in translations for note in each.notes])
+        exchange.warnings = ()  # an earlier translation, for another backend, may have had some
         if exchange.notes:
             exchange.warnings = tuple(dict.fromkeys(name for each in translations for name in each.warnings))
             self._log_notes(exchange.notes)
