@@ -64,12 +64,23 @@ def current(text: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
+    from scripts import manual
+
     stale = [page for page in PAGES if current(page.read_text("utf-8")) != page.read_text("utf-8")]
     for page in stale:
         if "--check" in arguments:
             print(f"{page.relative_to(ROOT)}: a table is stale; run `scripts/docs`", file=sys.stderr)
         else:
             page.write_text(current(page.read_text("utf-8")), "utf-8")
+    for file, text in manual.files().items():
+        if file.exists() and file.read_text("utf-8") == text:
+            continue
+        stale.append(file)
+        if "--check" in arguments:
+            print(f"{file.relative_to(ROOT)} is stale; run `scripts/docs`", file=sys.stderr)
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
     return 1 if stale and "--check" in arguments else 0
 
 

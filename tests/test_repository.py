@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from claude_proxy import __version__
-from scripts import tables
+from scripts import manual, tables
 
 ROOT = Path(__file__).parents[1]
 
@@ -89,6 +89,11 @@ def test_the_changelog_speaks_of_this_version():
 def test_the_tables_of_a_page_are_current(page: Path):
     text = page.read_text("utf-8")
     assert tables.current(text) == text, "run scripts/docs"
+
+
+def test_the_manual_and_the_completions_are_current():
+    stale = [file.name for file, text in manual.files().items() if not file.exists() or file.read_text("utf-8") != text]
+    assert not stale, "run scripts/docs"
 
 
 def test_every_table_is_on_a_page():
