@@ -4,7 +4,8 @@ import pytest
 
 from claude_proxy.dialects.service_tier import service_tier
 from claude_proxy.translate.draft import ReplyContext
-from claude_proxy.translate.reply import ReplyHandler, ReplyReader
+from claude_proxy.translate.reply import ReplyReader
+from claude_proxy.translate.reply_handler import ReplyHandler
 from tests.support.messages_stream import message_start
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 from claude_proxy.dialects.responses.events import EventWriter
 from claude_proxy.dialects.responses.items import GrowingText, OpenMessage, Output, add_refusal
-from claude_proxy.translate.reply import Block, DeltaBatch
+from claude_proxy.translate.reply_handler import Block, DeltaBatch
 from claude_proxy.wire.anthropic import ContentBlock
 from tests.dialects.responses.case import events_in
 
