@@ -64,12 +64,19 @@ def _known_sum(*counts: int | None) -> int | None:
 
 
 _COLUMNS = UsageRow.__struct_fields__
-_INSERT = f"INSERT INTO usage ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - ours
+_INSERT = f"INSERT INTO usage ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - ours
+_VALUES = f"({', '.join('?' * len(_COLUMNS))})"
+# Each statement gives up Python's lock once, and gets it back from a busy event loop late: with one for each row,
+# 1,000 rows took 17 ms beside a busy thread, and 2 ms with these.
+_ROWS = 50
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM usage WHERE time >= ? AND time < ? ORDER BY time"  # noqa: S608 - ours
 
 
 def add(connection: sqlite3.Connection, rows: Sequence[UsageRow]) -> None:
-    connection.executemany(_INSERT, [msgspec.structs.astuple(row) for row in rows])
+    for start in range(0, len(rows), _ROWS):
+        some = rows[start : start + _ROWS]
+        values = [value for row in some for value in msgspec.structs.astuple(row)]
+        connection.execute(_INSERT + ", ".join([_VALUES] * len(some)), values)
 
 
 def between(connection: sqlite3.Connection, since: float, until: float) -> Iterator[UsageRow]:

@@ -53,6 +53,13 @@ async def test_rows_come_back_as_they_were_with_what_is_unknown(store: Store, fi
     assert await store.usage.read(lambda connection: list(usage.between(connection, NOW + 1, NOW + 2))) == rows[1:2]
 
 
+@pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 137])
+async def test_a_batch_of_any_size_is_added_in_its_order(count: int, store: Store, file: Path):
+    rows = [row(number, client=f"client {number}") for number in range(count)]
+    await store.usage.add(rows)
+    assert rows_in(file) == rows
+
+
 def test_tokens_are_the_sum_of_what_is_known():
     assert row().prompt_tokens == 3210
     assert row().tokens == 43210
