@@ -96,6 +96,8 @@ def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "version", _version(str(answer.get("version", "")))
     if isinstance(upstream := answer.get("upstream"), dict):
         yield "upstream", _upstream(upstream)
+    if isinstance(backend := answer.get("backend"), dict):
+        yield "backend", _backend(backend)
     if isinstance(credential := answer.get("credential"), dict):
         yield "credential", _credential(credential)
         if credential.get("kind") == "oauth":
@@ -136,6 +138,15 @@ def _plan(plan: dict[str, Any]) -> str:
 
 def _version(text: str) -> str:
     return text if text == __version__ else f"{text}; {__version__} is installed: `claude-proxy restart` switches to it"
+
+
+def _backend(backend: dict[str, Any]) -> str:
+    """Who answers and why; empty where upstream is asked directly, which the line before says."""
+    if backend.get("answers") != "claude_cli":
+        return ""
+    version = f" {backend['version']} ({backend.get('program')})" if backend.get("version") else ""
+    why = backend.get("reason") or "`backend = cli`"
+    return f"the Claude CLI{version} answers: {why}"
 
 
 def _upstream(upstream: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from claude_proxy.config import Config
-from claude_proxy.diagnosis import account, installation
+from claude_proxy.diagnosis import account, backend, installation
 from claude_proxy.diagnosis.check import Check, failed, run
 from claude_proxy.errors import ProxyError
 from claude_proxy.paths import Paths
@@ -27,5 +27,6 @@ def checks(load: Callable[[], Config], environ: Mapping[str, str], places: Paths
     credentials = list(account.check_credentials(config, environ))
     yield from credentials
     yield run("upstream", lambda: account.check_upstream(config, environ))
-    if not any(check.state == "failed" for check in credentials):
+    yield run("backend", lambda: backend.check_backend(config, environ, places))
+    if config.backend != "cli" and not any(check.state == "failed" for check in credentials):
         yield run("models", lambda: account.check_models(config, environ, places))

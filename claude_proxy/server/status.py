@@ -66,7 +66,7 @@ def facts(state: State) -> dict[str, object]:
 
 
 def _backend(state: State) -> dict[str, object]:
-    """Which backend answers and why, and the limits of the plan where the backend is told them."""
+    """Which backend answers, and why."""
     answering = state.backend.status()
     return {
         "setting": state.config.backend,
@@ -74,7 +74,6 @@ def _backend(state: State) -> dict[str, object]:
         "reason": answering.reason,
         "program": answering.program,
         "version": answering.version,
-        "windows": answering.windows,
     }
 
 

@@ -55,15 +55,13 @@ class Identity(Struct, frozen=True):
 class BackendStatus(Struct, frozen=True):
     """Which backend answers, and why that one; what `status` shows. It holds no secret.
 
-    `program` and `version` are those of a program that is run, as far as they are known. `windows` are the limits of a
-    plan by name, as upstream told them last.
+    `program` and `version` are those of a program that is run, as far as they are known.
     """
 
     name: str
     reason: str | None = None
     program: str | None = None
     version: str | None = None
-    windows: Mapping[str, Mapping[str, float | str | None]] = {}
 
 
 class BackendChanged(UpstreamError):

@@ -105,6 +105,7 @@ def test_everything_the_daemon_reports_is_shown():
         {
             "version": __version__,
             "upstream": {"base_url": "https://x.example", "is_anthropic": False},
+            "backend": {"answers": "claude_cli", "reason": "refused", "program": "/bin/claude", "version": "2.1.331"},
             "credential": {
                 "found": True,
                 "source": "Claude CLI login",
@@ -120,6 +121,7 @@ def test_everything_the_daemon_reports_is_shown():
     )
     assert "under systemd" in text
     assert "https://x.example (not Anthropic's own)" in text
+    assert "the Claude CLI 2.1.331 (/bin/claude) answers: refused" in text
     assert "Claude CLI login (login, max plan), expires in 1 h 1 min" in text
     assert "a plan login may be refused outside Claude Code" in text
     assert "3 served, 1 open" in text

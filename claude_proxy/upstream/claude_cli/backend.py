@@ -32,7 +32,6 @@ from claude_proxy.upstream.claude_cli.environment import (
     settings_variables,
 )
 from claude_proxy.upstream.claude_cli.lifeline import lifeline
-from claude_proxy.upstream.claude_cli.output import RateLimitInfo
 from claude_proxy.upstream.claude_cli.pool import ProcessPool, process_limit
 from claude_proxy.upstream.claude_cli.process import Process
 from claude_proxy.upstream.claude_cli.program import Program
@@ -97,7 +96,6 @@ class ClaudeCliBackend:
         )
         self._program: Program | None = None
         self._asking: asyncio.Future[Program] | None = None
-        self._limits: RateLimitInfo | None = None
 
     # ------------------------------------------------------------------------------------------ the contract
 
@@ -135,10 +133,6 @@ class ClaudeCliBackend:
             self.name,
             program=str(program.path) if program else None,
             version=program.version_text if program else None,
-            windows={
-                name: {"utilization": window.utilization, "resets_at": window.resets_at, "status": window.status}
-                for name, window in (self._limits.windows if self._limits else {}).items()
-            },
         )
 
     async def close(self) -> None:
@@ -199,7 +193,6 @@ class ClaudeCliBackend:
             read_timeout=self._config.read_timeout,
             renewal_grace=self._renewal_grace(),
             on_begin=lambda: self._pool.warm(key),
-            on_limits=self._keep_limits,
         )
         try:
             run.start()
@@ -263,6 +256,3 @@ class ClaudeCliBackend:
         if credential is None or credential.expires_at is None:
             return 0.0
         return RENEWAL_GRACE if credential.expires_at - time.time() < RENEW_BEFORE else 0.0
-
-    def _keep_limits(self, limits: RateLimitInfo) -> None:
-        self._limits = limits

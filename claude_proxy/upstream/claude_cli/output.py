@@ -31,6 +31,10 @@ _PREFIX = re.compile(
 _OVERLOADED = ("overloaded_error", "overloaded")
 
 
+_UNIFIED = "anthropic-ratelimit-unified-"
+_SPANS = (("five_hour", "5h"), ("seven_day", "7d"))  # the CLI's names of windows, and upstream's
+
+
 class RateLimitWindow(Struct, frozen=True, rename="camel"):
     """One window of a plan: the used share (0 to 1) and when it is empty again, in epoch seconds."""
 
@@ -48,22 +52,34 @@ class RateLimitInfo(Struct, frozen=True, rename="camel"):
     utilization: float | None = None
     unified_windows: dict[str, RateLimitWindow] = {}
 
-    @property
-    def windows(self) -> dict[str, RateLimitWindow]:
-        """Every window that is known; older versions tell only the one that decides."""
-        if self.unified_windows or self.rate_limit_type is None:
-            return self.unified_windows
-        return {self.rate_limit_type: RateLimitWindow(self.utilization, self.resets_at, self.status or None)}
+    is_using_overage: bool | None = None
+    overage_status: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
-        """The same as the headers that upstream sends."""
-        found = {"anthropic-ratelimit-unified-status": self.status} if self.status else {}
-        if self.resets_at is not None:
-            found["anthropic-ratelimit-unified-reset"] = str(round(self.resets_at))
-        if self.rate_limit_type is not None:
-            found["anthropic-ratelimit-unified-representative-claim"] = self.rate_limit_type
-        return found
+        """The same as the headers that upstream sends, from which the CLI has read it."""
+        found: dict[str, object] = {
+            "status": self.status or None,
+            "reset": self.resets_at,
+            "representative-claim": self.rate_limit_type,
+            "overage-status": self.overage_status,
+            "overage-in-use": self.is_using_overage,
+        }
+        windows = dict(self.unified_windows)
+        if not windows and self.rate_limit_type is not None:  # older versions tell only the window that decides
+            windows = {self.rate_limit_type: RateLimitWindow(self.utilization, self.resets_at)}
+        for name, window in windows.items():
+            short = next((short + name[len(long) :] for long, short in _SPANS if name.startswith(long)), name)
+            found[f"{short}-status"] = window.status
+            found[f"{short}-utilization"] = window.utilization
+            found[f"{short}-reset"] = window.resets_at
+        return {f"{_UNIFIED}{name}": _header_value(value) for name, value in found.items() if value is not None}
+
+
+def _header_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 class _Response(Struct):

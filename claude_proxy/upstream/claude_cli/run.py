@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 class Run:
     """Writes `request` into `process` and its answer into `reply`.
 
-    `on_begin` is called with the first event, `on_limits` with what the CLI tells about the plan's limits.
+    `on_begin` is called with the first event. What the CLI tells about the plan's limits becomes headers.
     """
 
     def __init__(
@@ -53,7 +53,6 @@ class Run:
         read_timeout: float,
         renewal_grace: float = 0.0,
         on_begin: Callable[[], None] = lambda: None,
-        on_limits: Callable[[RateLimitInfo], None] = lambda _: None,
     ) -> None:
         self.reply = HTTPReply(self, first_byte_timeout=first_byte_timeout, read_timeout=read_timeout)
         self._state: Literal["preparing", "answering", "ended"] = "preparing"
@@ -68,7 +67,6 @@ class Run:
         self._limits: RateLimitInfo | None = None
         self._renewal_grace = renewal_grace
         self._on_begin = on_begin
-        self._on_limits = on_limits
 
     def start(self) -> None:
         self._process.consumer = self
@@ -103,7 +101,6 @@ class Run:
                 self._error_word = read.error
             case "rate_limit_event" if read.rate_limit_info is not None:
                 self._limits = read.rate_limit_info
-                self._on_limits(self._limits)
             case "system" if read.subtype == "api_retry" and read.retry_delay_ms is not None:
                 self._retry_after = read.retry_delay_ms / 1000
             case "result":

@@ -4,6 +4,10 @@ import asyncio
 import base64
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -14,7 +18,7 @@ from openai import APIError, APIStatusError, AsyncOpenAI
 
 from claude_proxy.simulator.app import Options
 from tests.support.claude_cli import CliDaemon, cli_daemon, log_in
-from tests.support.components import claude_programs
+from tests.support.components import ROOT, claude_programs
 
 pytestmark = [pytest.mark.component("claude"), pytest.mark.component("claude-old")]
 
@@ -255,6 +259,19 @@ async def test_errors_are_those_of_the_direct_way(opened: Open, script: str, sta
         assert "sk-ant" not in str(caught.value)
 
 
+async def test_a_used_up_plan_says_when_it_begins_anew(opened: Open) -> None:
+    reset = int(time.time()) + 3600
+    limits = f"anthropic-ratelimit-unified-status=rejected anthropic-ratelimit-unified-reset={reset}"
+    window = "anthropic-ratelimit-unified-representative-claim=five_hour"
+    async with opened() as (daemon, client):
+        with pytest.raises(APIStatusError) as caught:
+            await client.chat.completions.create(**said(f"/simulate status 429 message=slow {limits} {window}"))
+        assert caught.value.status_code == 429
+        assert 3500 < int(caught.value.response.headers["retry-after"]) <= 3600
+        plan: Any = daemon.state.spending.limits.report()["plan"]
+    assert (plan["status"], plan["reset"], plan["window"]) == ("rejected", reset, "five_hour")
+
+
 async def test_an_error_in_the_middle_is_an_error(opened: Open) -> None:
     async with opened() as (_, client):
         with pytest.raises(APIError):
@@ -280,6 +297,38 @@ async def test_a_client_that_leaves_ends_its_process_at_once(opened: Open) -> No
             while children("claude"):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.01)
         assert len(daemon.messages) == 1
+
+
+DAEMON = """if True:
+    import asyncio, json, sys
+    from pathlib import Path
+    from claude_proxy.simulator.app import Options
+    from tests.support.claude_cli import cli_daemon
+    async def main():
+        async with cli_daemon(sys.argv[1], Path(sys.argv[2]), options=Options(token_delay=0.05)) as daemon:
+            print(daemon.openai, flush=True)
+            await asyncio.sleep(60)
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_no_process_outlives_a_daemon_that_is_killed(version: str, home: Path) -> None:
+    log_in(home)
+    command = [sys.executable, "-c", DAEMON, claude_programs()[version], str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as daemon:  # noqa: ASYNC220 - fast
+        assert daemon.stdout is not None
+        url = (await asyncio.to_thread(daemon.stdout.readline)).strip()
+        async with AsyncOpenAI(base_url=url, api_key="x", max_retries=0) as client:
+            stream = await client.chat.completions.create(stream=True, **said("/simulate words 2000"))
+            await anext(aiter(stream))
+            running = children("claude")
+            os.kill(daemon.pid, signal.SIGKILL)
+            async with asyncio.timeout(2):
+                while any(is_alive(pid) for pid in running):  # noqa: ASYNC110 - other processes
+                    await asyncio.sleep(0.01)
+            assert running
+            await stream.close()
 
 
 async def test_twenty_requests_at_once(opened: Open) -> None:
@@ -383,6 +432,14 @@ async def test_the_cli_adds_only_what_the_documentation_lists(opened: Open, vers
     )
     assert len(reminders) == len(titles)
     assert all(title in reminder for title, reminder in zip(titles, reminders, strict=True))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether `pid` runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def holding(text: str, directory: Path) -> list[Path]:
