@@ -66,7 +66,8 @@ def check() -> None:
     if config.simulator:
         output.show("the built-in simulator is in use: it needs no credential")
         return
-    credential = asyncio.run(_check(config))
+    with output.progress("asking upstream"):
+        credential = asyncio.run(_check(config))
     output.show(f"{config.base_url} accepts it: {credential.source} ({', '.join(_facts(credential))})")
     if note := terms_note(credential):
         output.say(note)

@@ -26,7 +26,12 @@ def doctor(ctx: click.Context, *, flags: dict[str, object], as_json: bool) -> No
     from claude_proxy.diagnosis.checks import checks
 
     results: list[Check] = []
-    for check in checks(lambda: load(flags), os.environ, paths()):
+    coming = checks(lambda: load(flags), os.environ, paths())
+    while True:
+        with output.progress("checking"):
+            check = next(coming, None)
+        if check is None:
+            break
         results.append(check)
         if not as_json:
             _show(check)

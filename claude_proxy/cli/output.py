@@ -7,7 +7,7 @@ Text from elsewhere (upstream, a keyring, a file) may hold escape sequences and 
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 import click
@@ -39,8 +39,13 @@ def show(text: str = "") -> None:
 
 def wants_colour(stream: TextIO) -> bool:
     """Whether `stream` is a terminal, and its user has not set NO_COLOR (https://no-color.org)."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether `stream` is a terminal that can do more than print lines."""
     with contextlib.suppress(ValueError, AttributeError):
-        return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        return stream.isatty() and os.environ.get("TERM") != "dumb"
     return False
 
 
@@ -54,6 +59,19 @@ def columns(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
         else row[0]
         for row in rows
     ]
+
+
+@contextlib.contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Show on a terminal that something is going on, such as `checking`, until the end of the block."""
+    if not is_terminal(sys.stderr):
+        yield
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, no_color=not wants_colour(sys.stderr), highlight=False)
+    with console.status(printable(text)):
+        yield
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -39,7 +39,8 @@ class CredentialCheck:
 def ensure_running(config: Config) -> tuple[Running, list[str]]:
     """The daemon, which is started if it does not run, and lines about it; prints what was done."""
     check = CredentialCheck(config)
-    running = lifecycle.ensure_running(config, paths(), os.environ, check)
+    with output.progress("starting the daemon"):
+        running = lifecycle.ensure_running(config, paths(), os.environ, check)
     return running, report_start(running, check)
 
 

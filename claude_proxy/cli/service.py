@@ -36,10 +36,13 @@ def install(*, enable_linger: bool) -> None:
         if stopped := lifecycle.stop(places, os.environ, report_waiting):
             report_stop(stopped)
         ports.check_free(config.host, config.port)
-        here.install(spec)
+        with output.progress(f"installing the service in {here.name}"):
+            here.install(spec)
         for file in here.files(spec):
             output.say(f"wrote {file}")
-        lines = report_start(lifecycle.start_service(here, config, places))
+        with output.progress("starting the daemon"):
+            started = lifecycle.start_service(here, config, places)
+        lines = report_start(started)
     for line in lines:
         output.show(line)
     if enable_linger:

@@ -1,4 +1,5 @@
 import io
+import re
 import sys
 
 import pytest
@@ -53,3 +54,29 @@ def test_foreign_text_cannot_act_on_the_terminal_and_shows_no_secret(capsys: pyt
     output.error("a\x1b[2J\nb\r", "c\x9b")
     output.warn("d\ne")
     assert capsys.readouterr().err == "error: a\\x1b[2J\nb\\r\nhint: c\\x9b\nwarning: d\\ne\n"
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_a_table_is_styled_on_a_terminal_only_and_its_text_is_made_printable(
+    no_color: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stdout", stream)
+        output.table(["NAME", "DETAIL"], [["one", "\x1b[2Jtext"], ["two", "[bold]word"]])
+        text = stream.getvalue()
+        assert "\x1b[2J" not in text
+        assert "[bold]word" in text
+        assert ("\x1b[1m" in text) == stream.isatty()
+        assert not re.search(r"\x1b\[(?:\d;)?3\d", text)
+
+
+def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with output.progress("checking"):
+            pass
+        assert ("checking" in stream.getvalue()) == stream.isatty()
