@@ -1,5 +1,6 @@
 """POST /v1/messages and its count_tokens: Anthropic's own API with our credential, bytes unchanged both ways."""
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -17,6 +18,9 @@ from claude_proxy.upstream.base import NativeRequest, Reply
 from claude_proxy.wire.anthropic import ErrorDetail, read_error
 
 MESSAGES_PATH = "/v1/messages"
+MAX_ERROR_EVENT = 64 * 1024  # bytes; an error event is below 1 KB
+_ERROR_EVENT = b"event: error"
+_EVENT_END = re.compile(rb"[^\n]\r?\n\r?\n")
 _REQUEST_HEADERS = ("accept", "content-type", "x-stainless-retry-count")
 _REPLY_HEADERS = ("content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry")
 
@@ -65,13 +69,39 @@ async def forward(request: web.Request, path: str) -> web.StreamResponse:
 
 
 async def _stream(request: web.Request, upstream: Reply, headers: dict[str, str]) -> web.StreamResponse:
-    watcher = StreamWatcher()
+    watcher, redaction = StreamWatcher(), _ErrorRedaction()
     try:
         async with open_stream(request, headers) as client:
-            await upstream.pipe_to(client.passing(watcher.feed))
+            await upstream.pipe_to(client.passing(lambda data: redaction.feed(watcher.feed(data))))
+            if rest := redaction.close():
+                await client.write(rest)
     finally:
         _record(request[EXCHANGE], watcher.seen())
     return client
+
+
+class _ErrorRedaction:
+    """Removes secrets from the `error` event of a passing stream; all other bytes go on as they come."""
+
+    def __init__(self) -> None:
+        self._held = b""  # an error event that is not whole yet
+
+    def feed(self, data: bytes) -> bytes:
+        ready = b""
+        if not self._held:
+            start = 0 if data.startswith(_ERROR_EVENT) else data.find(b"\n" + _ERROR_EVENT)
+            if start < 0:
+                return data
+            ready, data = data[:start], data[start:]
+        self._held += data
+        if _EVENT_END.search(self._held) is None and len(self._held) < MAX_ERROR_EVENT:
+            return ready
+        return ready + self.close()
+
+    def close(self) -> bytes:
+        """What is held, redacted."""
+        held, self._held = self._held, b""
+        return redactor.redact_bytes(held)
 
 
 def _record(exchange: Exchange, seen: Seen) -> None:

@@ -3,7 +3,7 @@
     reading -> finished   `message_stop`: the reply is whole
             -> paused     `message_stop` after `pause_turn`: `resume`, then read the continuation
             -> cut        the handler has ended the reply at a stop text (`cut_short`)
-            -> failed     an `error` event, or an event that cannot be read: `failure` says why
+            -> failed     an `error` event, an event that cannot be read, or content of no open block
 
 Within a message, blocks are open from `content_block_start` to `content_block_stop`, by the index that upstream gives
 them. A stream that ends in any other state than finished or cut is a failure. Source: Anthropic's "Streaming Messages"
@@ -25,7 +25,7 @@ from claude_proxy.translate.reply_handler import Block, DeltaBatch, ReplyHandler
 from claude_proxy.translate.text_filters import CustomInput
 from claude_proxy.translate.turn_recorder import TurnRecorder
 from claude_proxy.wire import anthropic
-from claude_proxy.wire.anthropic import ContentBlock, Event, StartedMessage, Usage
+from claude_proxy.wire.anthropic import ContentBlock, Delta, Event, StartedMessage, Usage
 from claude_proxy.wire.delta_batches import DeltaKind, DeltaPattern, delta_pattern
 from claude_proxy.wire.event_framer import EventFramer
 
@@ -34,6 +34,7 @@ REPEATED = "repeated"  # the kind of a tool call that was begun before: it is ig
 
 _NO_INPUT = (b"{}", b"null")
 _BATCHED: dict[str, DeltaKind] = {"text": "text", "tool_use": "input_json", "thinking": "thinking"}
+_CONTENT = frozenset({"text_delta", "input_json_delta", "thinking_delta"})
 
 
 class Message(Struct):
@@ -167,8 +168,10 @@ class ReplyReader:
 
     def _event(self, event: Event, data: bytes) -> None:
         match event.type:
-            case "content_block_delta":
+            case "content_block_delta" if event.index in self._open:
                 self._delta(event, data)
+            case "content_block_delta":
+                self._delta_of_no_block(event.delta)
             case "content_block_start":
                 self._ensure_started(StartedMessage())
                 self._block_start(event, data)
@@ -292,8 +295,8 @@ class ReplyReader:
             self._thinking(block, block.start.thinking)
 
     def _delta(self, event: Event, data: bytes) -> None:
-        block, delta = self._open.get(event.index), event.delta
-        if block is None or delta is None or block.kind == REPEATED:
+        block, delta = self._open[event.index], event.delta
+        if delta is None or block.kind == REPEATED:
             return
         collector = self.collector
         match delta.type:
@@ -317,6 +320,10 @@ class ReplyReader:
                 if collector is not None:
                     collector.citation(event.index, data)
                 self._handler.on_citation(block, delta.citation)
+
+    def _delta_of_no_block(self, delta: Delta | None) -> None:
+        if delta is not None and delta.type in _CONTENT:
+            self._fail(UpstreamDisconnected("upstream sent content outside of a block, so its reply is not whole"))
 
     def _text(self, block: Block, text: str) -> None:
         self._recorder.text()

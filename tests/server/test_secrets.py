@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from tests.server.conftest import Serve, Served
-from tests.support.raw import Connection, answer
+from tests.support.raw import LAST_CHUNK, SSE_HEAD, Connection, answer, chunk
 
 TOKEN = "gateway-token-without-a-known-form"
 REQUESTS = {
@@ -45,6 +45,26 @@ async def test_a_credential_that_upstream_quotes_reaches_no_client_and_no_log(
     assert "bad value: ***" in told
     assert TOKEN not in told
     assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize("parts", [1, 2, 40])
+async def test_an_error_event_of_a_passing_stream_shows_no_credential(serve: Serve, parts: int) -> None:
+    good = b'event: ping\ndata: {"type": "ping", "note": "event: error"}\n\n'
+    error = b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"bad: %s"}}\n\n'
+    data = error % TOKEN.encode()
+    size = -(-len(data) // parts)
+
+    async def play(peer: Connection) -> None:
+        await peer.request()
+        await peer.send(SSE_HEAD + chunk(good))
+        await peer.send(chunk(data[:15]))
+        for start in range(15, len(data), size):
+            await peer.send(chunk(data[start : start + size]))
+        await peer.send(LAST_CHUNK)
+
+    async with serve(play, key=TOKEN) as served:
+        reply = await served.client.post("/v1/messages", data=b'{"stream":true}')
+        assert await reply.read() == good + error % b"***"
 
 
 async def test_a_good_reply_is_passed_on_unchanged(serve: Serve) -> None:

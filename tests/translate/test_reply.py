@@ -253,7 +253,6 @@ def test_an_event_that_cannot_be_read_fails_the_reply(data: bytes, server_tools:
         b'data: {"type":"new_event","index":"x"}\n\n',
         b'data: {"type":"content_block_delta","index":0}\n\n',
         delta(0, type="new_delta", text=5),
-        delta(7, type="text_delta", text="of no block"),
         block_start(3, type="new_block", id=None, text=5) + delta(3, type="text_delta", text="x") + block_stop(3),
         block_stop(9),
         b'data: {"type":"ping"}\n\n',
@@ -264,6 +263,22 @@ def test_what_is_of_an_unknown_type_is_ignored(data: bytes, server_tools: bool):
     reading, calls = read(message_start(), data, text_block(0, "x"), message_end(), server_tools=server_tools)
     assert [call[0] for call in calls if "new_block" not in call][-4:-1] == ["block", "text", "end of block"]
     reading.close()
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        {"type": "text_delta", "text": "lost"},
+        {"type": "thinking_delta", "thinking": "lost"},
+        {"type": "input_json_delta", "partial_json": "{}"},
+    ],
+)
+@pytest.mark.parametrize("before", [b"", text_block(0, "whole")])
+def test_content_of_no_open_block_fails_the_reply(lost: dict[str, str], before: bytes):
+    reading, calls = read(message_start(), before, delta(0, **lost), text_block(1, "more"), message_end())
+    assert ("text", 1, "more") not in calls
+    with pytest.raises(UpstreamDisconnected, match="outside of a block"):
+        reading.close()
 
 
 def test_only_message_stop_ends_a_reply():
