@@ -88,30 +88,37 @@ def _print(found: Report, rows: list[UsageRow]) -> None:
         return
     from rich.console import Console
 
-    colour = output.wants_colour(sys.stdout)
-    # A pipe has no width: a row is one line there.
-    console = Console(no_color=not colour, highlight=False, width=None if sys.stdout.isatty() else 200)
-    console.print(_table(found, bars=sys.stdout.isatty()))
+    terminal = sys.stdout.isatty()
+    console = Console(no_color=not output.wants_colour(sys.stdout), highlight=False)
+    wide = console.options.update(max_width=1000)
+    for bar in (_BAR, _BAR // 2, 0) if terminal else (0,):
+        table = _table(found, bar=bar, box=terminal)
+        width = console.measure(table, options=wide).maximum
+        if width <= console.width:
+            break
+    console.width = max(console.width, width)  # a figure is never cut
+    console.print(table)
     for line in _notes(found, rows):
         output.say(line)
 
 
-def _table(found: Report, *, bars: bool) -> "Table":
-    from rich import box
+def _table(found: Report, *, bar: int, box: bool) -> "Table":
+    """The report, with bars of at most `bar` characters for the tokens."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD if bars else None, show_footer=True, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD if box else None, show_footer=True, pad_edge=False)
     table.add_column(found.by, "total", no_wrap=True)
     for name, title in zip(_COLUMNS, _TITLES, strict=True):
         table.add_column(title, _cell(found.total, name), justify="right", no_wrap=True)
-    if bars:
+    if bar:
         table.add_column("", no_wrap=True)
     most = max((_tokens(row) for row in found.rows), default=0)
     for row in found.rows:
         cells: list[Text | str] = [Text(output.printable(row.key)), *(_cell(row, name) for name in _COLUMNS)]
-        if bars:
-            cells.append(Text("█" * round(_BAR * _tokens(row) / most) if most else "", style="cyan"))
+        if bar:
+            cells.append(Text("█" * round(bar * _tokens(row) / most) if most else "", style="cyan"))
         table.add_row(*cells)
     return table
 
@@ -123,7 +130,9 @@ def _cell(figures: Figures, name: str) -> str:
     value = getattr(figures, name)
     if value is None:
         return "unknown"
-    return f"{value:,.2f}" if name == "cost_usd" else f"{value:,}"
+    if name != "cost_usd":
+        return f"{value:,}"
+    return f"{value:,.2f}" if value >= 1 or not value else f"{value:.4f}"
 
 
 def _tokens(row: GroupFigures) -> int:

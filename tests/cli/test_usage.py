@@ -45,8 +45,8 @@ def test_a_table_is_plain_in_a_pipe_and_notes_go_to_stderr(run: Run):
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
     assert [line.split() for line in done.stdout.splitlines()][1:] == [
-        ["aider", "1", "1", "10", "200", "3,000", "40,000", "0.82"],
-        ["curl", "1", "0", "10", "200", "3,000", "40,000", "0.82"],
+        ["aider", "1", "1", "10", "200", "3,000", "40,000", "0.8151"],
+        ["curl", "1", "0", "10", "200", "3,000", "40,000", "0.8151"],
         ["total", "2", "1", "20", "400", "6,000", "80,000", "1.63"],
     ]
     assert "list prices of genai-prices" in done.stderr
@@ -94,7 +94,7 @@ def test_a_name_cannot_act_on_the_terminal(run: Run):
 def test_on_a_terminal_there_are_bars_and_colours_unless_they_are_unwanted(no_color: bool, tmp_path: Path):
     rows = [row(), row(client="b", output_tokens=20_000)]
     console = Console(force_terminal=True, no_color=no_color, width=140, file=io.StringIO(), legacy_windows=False)
-    console.print(command._table(report(rows, 0, time.time(), "client"), bars=True))
+    console.print(command._table(report(rows, 0, time.time(), "client"), bar=20, box=True))
     text = console.file.getvalue()  # type: ignore[attr-defined] # it is the StringIO above
     assert text.count("█") == 31
     assert ("\x1b[36m" in text) is not no_color
@@ -107,3 +107,19 @@ def test_a_damaged_ledger_is_an_error_that_says_so(run: Run):
     done = run("usage")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: the store cannot be used: the file is damaged\n"
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 200])
+def test_no_figure_is_cut_on_a_narrow_terminal(width: int, monkeypatch: pytest.MonkeyPatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(width))
+    rows = [row(input_tokens=123_456_789)]
+    command._print(report(rows, 0, time.time(), "model"), rows)
+    assert "123,456,789" in terminal.getvalue()
+    assert "claude-opus-5-5" in terminal.getvalue()
+    assert "…" not in terminal.getvalue()
