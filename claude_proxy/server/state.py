@@ -43,7 +43,7 @@ class State:
     live: LiveFeed = field(default_factory=LiveFeed)
     observers: tuple[Observer, ...] = ()
     thinking: ThinkingMemory = field(default_factory=ThinkingMemory)
-    outbox: WriteCoalescer = field(default_factory=WriteCoalescer)
+    coalescer: WriteCoalescer = field(default_factory=WriteCoalescer)
     on_stop: set[Callable[[], None]] = field(default_factory=set)  # called when the server is told to stop
     warned: set[tuple[str, str]] = field(default_factory=set)  # pairs of client and parameter, at most MAX_WARNED
     clock: Callable[[], float] = time.monotonic

@@ -31,7 +31,7 @@ class FrameSink:
     together with those of other streams at the end of the loop's iteration.
     """
 
-    __slots__ = ("_chunk", "_drain", "_loop", "_outbox", "_protocol", "_reader", "_transform", "_transport", "wrote")
+    __slots__ = ("_chunk", "_coalescer", "_drain", "_loop", "_protocol", "_reader", "_transform", "_transport", "wrote")
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class FrameSink:
         self._transport: asyncio.Transport = request.transport
         self._protocol = request.protocol
         self._drain = drain
-        self._outbox = request.app[STATE].outbox
+        self._coalescer = request.app[STATE].coalescer
         self._chunk = b"%x\r\n%b\r\n" if chunked else None
         self._reader = reader
         self._transform = transform
@@ -72,7 +72,7 @@ class FrameSink:
         if transport.is_closing():
             raise ConnectionResetError("the client has left")
         self.wrote = self._loop.time()
-        self._outbox.put(transport, data if self._chunk is None else self._chunk % (len(data), data), self._loop)
+        self._coalescer.put(transport, data if self._chunk is None else self._chunk % (len(data), data), self._loop)
         return self._drain if self._protocol.writing_paused else None
 
 
@@ -126,14 +126,14 @@ class EventStream(web.StreamResponse):
         """As `feed`, at once, and wait while the client reads slowly."""
         if data:
             self._own.feed(bytes(data))
-        self._request.app[STATE].outbox.flush()
+        self._request.app[STATE].coalescer.flush()
         if self._request.protocol.writing_paused:
             await self._drain()
 
     async def end(self, last: bytes = b"") -> None:
         """End the reply, with `last` as its last frames."""
         self.stop()
-        self._request.app[STATE].outbox.flush()
+        self._request.app[STATE].coalescer.flush()
         await self.write_eof(last)
 
     def stop(self) -> None:

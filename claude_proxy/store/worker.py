@@ -120,7 +120,7 @@ class Worker:
         if any(is_damage(error) for _, _, error in outcomes if error is not None):
             self._database.report_damage()
             self._disconnect()
-        return [(job, result, error and _told(error)) for job, result, error in outcomes]
+        return [(job, result, error and _as_store_error(error)) for job, result, error in outcomes]
 
     def _work(self, connection: sqlite3.Connection, batch: list[_Job]) -> list[_Outcome]:
         return [_outcome(connection, job) for job in batch]
@@ -227,7 +227,7 @@ def _outcome(connection: sqlite3.Connection, job: _Job) -> _Outcome:
         return job, None, exc
 
 
-def _told(error: Exception) -> Exception:
+def _as_store_error(error: Exception) -> Exception:
     """`error` as its caller gets it: SQLite's as a StoreError, an unexpected one unchanged."""
     return store_error(error) if isinstance(error, sqlite3.Error) else error
 

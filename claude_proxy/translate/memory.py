@@ -103,9 +103,9 @@ def restore(body: anthropic.MessagesRequest, memory: ThinkingMemory, *, binds: b
         return 0
     digest = Prefix(body) if binds else None
     for message in body.messages:
-        if message.role == "assistant" and (turn := _known(message, memory)) is not None:
+        if message.role == "assistant" and (turn := _find_turn(message, memory)) is not None:
             fits = turn.model == body.model and (digest is None or digest.value() == turn.prefix)
-            if fits and (blocks := _rebuilt(message.content, turn)) is not None:
+            if fits and (blocks := _rebuild(message.content, turn)) is not None:
                 message.content = blocks
                 restored += 1
         if digest is not None:
@@ -113,14 +113,14 @@ def restore(body: anthropic.MessagesRequest, memory: ThinkingMemory, *, binds: b
     return restored
 
 
-def _known(message: anthropic.Message, memory: ThinkingMemory) -> RememberedTurn | None:
+def _find_turn(message: anthropic.Message, memory: ThinkingMemory) -> RememberedTurn | None:
     calls = [block.id for block in message.content if isinstance(block, ToolUseBlock)]
     thinks = any(is_thinking(block) for block in message.content)
     turn = memory.recall(calls[0]) if calls and not thinks else None
     return turn if turn is not None and turn.calls == tuple(calls) else None
 
 
-def _rebuilt(blocks: list[Block], turn: RememberedTurn) -> list[Block] | None:
+def _rebuild(blocks: list[Block], turn: RememberedTurn) -> list[Block] | None:
     calls = {block.id: block for block in blocks if isinstance(block, ToolUseBlock)}
     texts = [block for block in blocks if isinstance(block, TextBlock)]
     if all(isinstance(part, Raw) for part in turn.parts):

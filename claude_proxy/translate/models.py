@@ -217,13 +217,15 @@ def resolve(
         return Target(wanted)
     successor = _newest_id(line, models)
     if name in aliases or _without_prefix(name) in aliases:
-        raise _gone(f"The model '{name}' is an alias of '{wanted}', which is retired.", successor, "change the alias")
+        raise _retired_error(
+            f"The model '{name}' is an alias of '{wanted}', which is retired.", successor, "change the alias"
+        )
     if retired == "refuse":
-        raise _gone(f"The model '{wanted}' is retired.", successor, 'or set `retired_models = "successor"`')
+        raise _retired_error(f"The model '{wanted}' is retired.", successor, 'or set `retired_models = "successor"`')
     return Target(successor, instead_of=wanted)
 
 
-def _gone(message: str, successor: str, hint: str) -> NotFound:
+def _retired_error(message: str, successor: str, hint: str) -> NotFound:
     return NotFound(f"{message} Its successor is '{successor}'.", param="model", code="model_not_found", hint=hint)
 
 
@@ -273,7 +275,7 @@ def to_openai_model(info: anthropic.ModelInfo) -> answers.Model:
     )
 
 
-def _shipped(row: Model) -> anthropic.ModelInfo:
+def _model_info(row: Model) -> anthropic.ModelInfo:
     created = datetime.fromisoformat(row.created or "1970-01-01").replace(tzinfo=UTC)
     return anthropic.ModelInfo(
         id=row.id,
@@ -291,4 +293,4 @@ def _display_name(id_: str) -> str:
 
 
 # What `models` lists while upstream cannot be reached.
-SHIPPED: tuple[anthropic.ModelInfo, ...] = tuple(_shipped(row) for row in _ROWS)
+SHIPPED: tuple[anthropic.ModelInfo, ...] = tuple(_model_info(row) for row in _ROWS)
