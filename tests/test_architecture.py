@@ -25,7 +25,9 @@ TASKS = [
 
 def located(path: str) -> Path:
     """A path of the page: of the package, or of the repository."""
-    return ROOT / path if path.startswith(("tests/", "scripts/", "docs/", "claude_proxy/")) else PACKAGE / path
+    return (
+        ROOT / path if path.startswith(("tests/", "scripts/", "docs/", "share/", "claude_proxy/")) else PACKAGE / path
+    )
 
 
 def floors() -> dict[str, int]:
