@@ -25,9 +25,9 @@ RANGES: Mapping[str, tuple[int, int]] = {"hour": (60, 60), "day": (48, 1800), "m
 
 
 def page_state(state: State, warnings: LastWarning) -> dict[str, object]:
-    """What `/status` says, the backend, and the last warning."""
+    """What `/status` says, and the last warning."""
     warned = None if warnings.message is None else {"message": redacted(warnings.message), "at": warnings.at}
-    return {"backend": state.backend.name, **facts(state), "last_warning": warned}
+    return {**facts(state), "last_warning": warned}
 
 
 def setup_snippets(state: State, policy: Policy) -> list[dict[str, str]]:

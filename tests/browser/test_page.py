@@ -53,6 +53,9 @@ async def test_the_page_shows_the_state_and_the_browser_has_no_complaint(page: P
     text = await page.run(UNTIL + "await until(() => all('#plots svg').length); return document.body.innerText")
     assert f"{daemon.url}/openai/v1" in text
     assert "ANTHROPIC_API_KEY (API key)" in text
+    assert "asks upstream directly" in text
+    assert "[object" not in text
+    assert "undefined" not in text
     assert await page.run("return document.getElementById('pill').textContent") == "running"
     assert await page.problems() == []
 

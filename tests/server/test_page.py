@@ -160,7 +160,7 @@ async def test_state_and_snippets_are_shown(serve: Serve) -> None:
     async with serve() as served:
         told = await (await served.client.get("/page/data")).json()
     assert told["state"]["address"] == served.url
-    assert told["state"]["backend"] == "anthropic"
+    assert told["state"]["backend"]["answers"] == "anthropic"
     assert told["state"]["last_warning"] is None
     assert [recipe["name"] for recipe in told["setup"]] == ["python", "node", "curl", "environment"]
     assert f"{served.url}/openai/v1" in told["setup"][0]["text"]

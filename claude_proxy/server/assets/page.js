@@ -119,6 +119,15 @@ function expiry(found) {
   return left > 0 ? `in ${duration(left)} (${date(found.expires_at)})` : `expired ${duration(-left)} ago`;
 }
 
+const BACKENDS = { anthropic: "asks upstream directly", claude_cli: "the Claude CLI" };
+
+function backend(found) {
+  if (!found) return "unknown";
+  const version = found.version ? ` ${found.version}` : "";
+  const reason = found.reason ? `: ${found.reason}` : "";
+  return `${found.answers}: ${BACKENDS[found.answers] ?? "unknown"}${version} (backend = ${found.setting})${reason}`;
+}
+
 function upstream(state) {
   if (state.upstream.simulator) return "the built-in simulator; its answers are made up";
   return state.upstream.base_url + (state.upstream.is_anthropic ? "" : " (not Anthropic's own)");
@@ -137,7 +146,7 @@ function showState(state) {
     ["Base URL", make("code", {}, state.base_url)],
     ["Up for", `${duration(state.uptime)} (pid ${state.pid})`],
     ["Upstream", upstream(state)],
-    ["Backend", state.backend ?? "unknown"],
+    ["Backend", backend(state.backend)],
     ["Credential", credential(state.credential)],
     ["Expires", expiry(state.credential)],
     ["Served", `${count(state.requests)} since the start, ${count(state.open_requests)} open`],
