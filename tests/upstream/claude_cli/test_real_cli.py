@@ -231,32 +231,33 @@ async def test_long_prompts_go_as_they_are(opened: Open) -> None:
         assert [spoken(body) for body in daemon.bodies] == [[("user", [text])]]
 
 
-@pytest.mark.parametrize("script", ["stop max_tokens", "refusal no", "stop model_context_window_exceeded", "empty"])
-async def test_ends_that_the_cli_would_go_on_after_are_asked_for_once(opened: Open, script: str) -> None:
+async def test_ends_that_the_cli_would_go_on_after_are_asked_for_once(opened: Open) -> None:
+    scripts = ("stop max_tokens", "refusal no", "stop model_context_window_exceeded", "empty")
     async with opened() as (daemon, client):
-        await client.chat.completions.create(**said(f"/simulate text hello\n/simulate {script}"))
+        for script in scripts:
+            await client.chat.completions.create(**said(f"/simulate text hello\n/simulate {script}"))
         await asyncio.sleep(0.3)  # the time that another request would need
-        assert len(daemon.messages) == 1
+        assert len(daemon.messages) == len(scripts)
 
 
-@pytest.mark.parametrize(
-    ("script", "status", "code"),
-    [
-        ("status 400 message=max_tokens:\\ too\\ many", 400, None),
-        ("status 401 message=invalid", 401, "invalid_api_key"),
-        ("status 403 message=no", 403, "insufficient_quota"),
-        ("status 404 message=model:\\ x", 404, "model_not_found"),
-        ("status 429 message=slow", 429, "rate_limit_exceeded"),
-        ("status 500 message=broken", 500, "internal_server_error"),
-        ("status 529 message=Overloaded", 503, "server_is_overloaded"),
-    ],
+ERRORS = (
+    ("status 400 message=max_tokens:\\ too\\ many", 400, None),
+    ("status 401 message=invalid", 401, "invalid_api_key"),
+    ("status 403 message=no", 403, "insufficient_quota"),
+    ("status 404 message=model:\\ x", 404, "model_not_found"),
+    ("status 429 message=slow", 429, "rate_limit_exceeded"),
+    ("status 500 message=broken", 500, "internal_server_error"),
+    ("status 529 message=Overloaded", 503, "server_is_overloaded"),
 )
-async def test_errors_are_those_of_the_direct_way(opened: Open, script: str, status: int, code: str | None) -> None:
+
+
+async def test_errors_are_those_of_the_direct_way(opened: Open) -> None:
     async with opened() as (_, client):
-        with pytest.raises(APIStatusError) as caught:
-            await client.chat.completions.create(**said(f"/simulate {script}"))
-        assert (caught.value.status_code, caught.value.code) == (status, code)
-        assert "sk-ant" not in str(caught.value)
+        for script, status, code in ERRORS:
+            with pytest.raises(APIStatusError) as caught:
+                await client.chat.completions.create(**said(f"/simulate {script}"))
+            assert (caught.value.status_code, caught.value.code) == (status, code)
+            assert "sk-ant" not in str(caught.value)
 
 
 async def test_a_used_up_plan_says_when_it_begins_anew(opened: Open) -> None:
@@ -432,6 +433,26 @@ async def test_the_cli_adds_only_what_the_documentation_lists(opened: Open, vers
     )
     assert len(reminders) == len(titles)
     assert all(title in reminder for title, reminder in zip(titles, reminders, strict=True))
+
+
+async def test_on_a_model_with_efforts_it_adds_the_default_effort(opened: Open) -> None:
+    async with opened() as (daemon, client):
+        await client.chat.completions.create(
+            **said("/simulate text hello", max_tokens=100, reasoning_effort="none") | {"model": OPUS}
+        )
+        (body,) = daemon.bodies
+    assert body.keys() == {
+        "model",
+        "messages",
+        "max_tokens",
+        "stream",
+        "thinking",
+        "metadata",
+        "system",
+        "tools",
+        "output_config",
+    }
+    assert body["output_config"] == {"effort": "high"}
 
 
 def is_alive(pid: int) -> bool:
