@@ -63,6 +63,10 @@ def opened(version: str, home: Path) -> Open:
     return open_
 
 
+# For what does not depend on the version.
+newest_only = pytest.mark.parametrize("version", ["new"], indirect=True)
+
+
 def said(text: str, **more: Any) -> dict[str, Any]:
     """The arguments of a request whose user says `text`; `/simulate` makes the simulator's answer."""
     return {"model": HAIKU, "messages": [{"role": "user", "content": text}], **more}
@@ -288,6 +292,7 @@ async def test_without_a_login_it_says_what_to_do(opened: Open, home: Path) -> N
         assert not daemon.messages
 
 
+@newest_only
 async def test_a_client_that_leaves_ends_its_process_at_once(opened: Open) -> None:
     async with opened(options=Options(record=100, token_delay=0.05), cli_spare=0) as (daemon, client):
         stream = await client.chat.completions.create(stream=True, **said("/simulate words 2000"))
@@ -332,6 +337,7 @@ async def test_no_process_outlives_a_daemon_that_is_killed(version: str, home: P
             await stream.close()
 
 
+@newest_only
 async def test_twenty_requests_at_once(opened: Open) -> None:
     async with opened(cli_processes=4) as (daemon, client):
         answers = await asyncio.gather(
@@ -341,6 +347,7 @@ async def test_twenty_requests_at_once(opened: Open) -> None:
         assert len(daemon.messages) == 20
 
 
+@newest_only
 async def test_several_choices_are_several_processes(opened: Open) -> None:
     async with opened() as (daemon, client):
         answer = await client.chat.completions.create(**said("/simulate text hello"), n=2)
@@ -348,12 +355,14 @@ async def test_several_choices_are_several_processes(opened: Open) -> None:
         assert len(daemon.messages) == 2
 
 
+@newest_only
 async def test_the_responses_dialect(opened: Open) -> None:
     async with opened() as (_, client):
         answer = await client.responses.create(model=HAIKU, input="/simulate text hello", instructions="Be kind.")
         assert answer.output_text == "hello"
 
 
+@newest_only
 async def test_what_cannot_be_carried_is_a_warning_and_refused_when_strict(opened: Open) -> None:
     async with opened() as (_, client):
         raw = await client.chat.completions.with_raw_response.create(**said("/simulate text hello"), user="me")
