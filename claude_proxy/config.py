@@ -292,12 +292,13 @@ def _without_password(value: object, where: str) -> object:
 
 
 def _upstream(config: Config) -> SplitResult:
-    problem = ConfigError(f"base_url {config.base_url!r} is not an http(s) address")
+    shown = config.base_url.partition("?")[0].partition("#")[0]  # a query may hold a key
+    problem = ConfigError(f"base_url {shown!r} is not an http(s) address")
     try:
         url = urlsplit(config.base_url)
         _ = url.port  # urlsplit checks it only when it is read
     except ValueError as exc:
-        raise ConfigError(f"{problem.message}: {exc}") from exc
+        raise ConfigError(f"{problem.message}: {exc}") from None
     if url.scheme not in ("http", "https") or not _is_host(url.hostname or "") or url.query or url.fragment:
         raise problem
     if not (config.base_url.isascii() and config.base_url.isprintable() and " " not in config.base_url):

@@ -238,3 +238,9 @@ def test_every_setting_says_what_it_means_and_has_its_variable():
         assert item.help
         assert config.environment_names(item.name)[0] == f"CLAUDE_PROXY_{item.name.upper()}"
         assert getattr(Config(), item.name) == item.default
+
+
+def test_a_query_in_a_refused_address_is_not_repeated():
+    with pytest.raises(ConfigError) as caught:
+        load({"base_url": "https://example.org/?key=secret"}, {})
+    assert "secret" not in caught.value.text

@@ -1,6 +1,8 @@
 """`claude-proxy logs`: the daemon's log, from the file or from the journal."""
 
+import errno
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -35,7 +37,7 @@ def logs(*, follow: bool, lines: int) -> None:
             f"the daemon runs in the foreground (pid {record.pid}): its log is printed where it was started"
         )
     try:
-        stream = places.log_file.open("rb")
+        stream = _open_file(places.log_file)
     except OSError as exc:
         raise ServiceError(
             f"there is no log yet: {places.log_file}: {exc.strerror}", hint="`claude-proxy start` creates it"
@@ -46,6 +48,15 @@ def logs(*, follow: bool, lines: int) -> None:
     if follow:
         for data in follow_file(places.log_file, position):
             _write(data)
+
+
+def _open_file(file: Path) -> BinaryIO:
+    """Open the log without waiting: another program may have put a FIFO in its place. Raises OSError."""
+    opened = os.fdopen(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
+    if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+        opened.close()
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return opened
 
 
 def _write(data: bytes) -> None:

@@ -132,7 +132,8 @@ def _properties(schema: JsonObject) -> JsonObject:
 def _without_alternatives(schema: JsonObject) -> tuple[JsonObject, str]:
     rule: JsonObject = {key: schema[key] for key in ("$ref", *_COMBINED) if key in schema}
     rest = {key: value for key, value in schema.items() if key not in rule}
-    rest |= {"type": "object", "properties": _properties(schema)}
+    # Open, so that the grammar of a strict tool does not forbid what the alternatives demand.
+    rest |= {"type": "object", "properties": _properties(schema), "additionalProperties": {}}
     return described(rest, rule), "alternatives at the top of the schema were moved into the description"
 
 

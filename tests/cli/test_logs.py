@@ -43,3 +43,10 @@ def test_a_log_that_is_gone_for_a_moment_is_no_other_one(tmp_path: Path):
     with (tmp_path / "log").open("rb") as stream:
         assert not logs._is_another(stream, tmp_path / "gone")
         assert not logs._is_another(stream, tmp_path / "log")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
+def test_a_fifo_in_place_of_the_log_is_an_error_and_keeps_nothing_waiting(tmp_path: Path):
+    os.mkfifo(tmp_path / "log")
+    with pytest.raises(OSError, match="not a regular file"):
+        logs._open_file(tmp_path / "log")

@@ -175,3 +175,12 @@ def test_the_forms_of_older_drafts_are_repaired_with_a_note(parameter: Any, repa
 def test_values_are_not_repaired():
     text = raw(opened(p={"enum": [{"type": "any"}], "default": {"properties": []}, "const": {"items": [1]}}))
     assert input_schema(text) == (text, None)
+
+
+def test_alternatives_with_an_undefined_reference_are_sent_openly_and_never_strict():
+    schema = Raw(b'{"anyOf":[{"$ref":"#/$defs/A"},{"$ref":"#/$defs/Missing"}],"$defs":{"A":{"type":"object"}}}')
+    sent, change = input_schema(schema)
+    assert change is not None
+    assert msgspec.json.decode(sent)["additionalProperties"] == {}
+    with pytest.raises(Unsupported):
+        strict_input_schema(sent)
