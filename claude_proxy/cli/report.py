@@ -112,9 +112,24 @@ async def _find_credential(config: Config) -> tuple[str, str | None]:
     try:
         credential = await chain.credential()
     except CredentialError as exc:
+        if (line := _claude_cli_line(config)) is not None:
+            return line, None
         output.say("these sources were tried, in this order:")
         findings = await chain.survey()
         for line in output.columns([[finding.source, finding.state, finding.detail] for finding in findings]):
             output.say(f"  {line}")
         raise type(exc)(exc.message.partition(";")[0], hint=exc.hint) from exc
     return f"credential: {credential.source} ({KINDS[credential.kind]})", terms_note(credential)
+
+
+def _claude_cli_line(config: Config) -> str | None:
+    """Whose account pays when the Claude CLI answers without a credential of ours; None when it does not answer."""
+    from claude_proxy.credentials.claude_cli_paths import claude_cli_paths, home_directory
+    from claude_proxy.upstream.claude_cli.environment import cloud_in, settings_variables
+
+    if config.backend == "direct":
+        return None
+    settings_file = claude_cli_paths(os.environ, home_directory(os.environ)).settings_file
+    if (cloud := cloud_in({**settings_variables(settings_file), **os.environ})) is not None:
+        return f"account: {cloud.title}, by the Claude CLI"
+    return "account: the Claude CLI's own login" if config.backend == "cli" else None

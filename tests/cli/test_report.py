@@ -3,6 +3,8 @@
 import pytest
 
 from claude_proxy.cli import report
+from claude_proxy.config import load
+from claude_proxy.errors import CredentialError
 from claude_proxy.service import probe
 from tests.cli.test_status import RECORD
 
@@ -33,3 +35,20 @@ def test_a_daemon_that_goes_on_searching_is_given_up(answers: list[dict[str, obj
     monkeypatch.setattr(report, "SEARCH_TIMEOUT", 0.01)
     answers += [SEARCHING]
     assert report._status_after_search(RECORD) == SEARCHING
+
+
+def test_a_cli_that_is_set_up_for_a_cloud_needs_no_credential_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUDE_CODE_USE_BEDROCK", "1")
+    check = report.CredentialCheck(load({}, {}))
+    check()
+    assert check.line == "account: Amazon Bedrock, by the Claude CLI"
+    with pytest.raises(CredentialError):
+        report.CredentialCheck(load({"backend": "direct"}, {}))()
+
+
+def test_the_clis_own_login_is_enough_where_it_is_asked_for() -> None:
+    check = report.CredentialCheck(load({"backend": "cli"}, {}))
+    check()
+    assert check.line == "account: the Claude CLI's own login"
+    with pytest.raises(CredentialError):
+        report.CredentialCheck(load({}, {}))()
