@@ -65,7 +65,9 @@ BUDGET = web.AppKey("budget", BodyBudget)
 
 def content_coding(headers: CIMultiDict[str] | CIMultiDictProxy[str]) -> str | None:
     """How a body with these headers is coded: `identity` or `gzip`; None if it cannot be decoded here."""
-    names = [name.strip().lower() for value in headers.getall("Content-Encoding", []) for name in value.split(",")]
+    if "Content-Encoding" not in headers:  # nearly always
+        return "identity"
+    names = [name.strip().lower() for value in headers.getall("Content-Encoding") for name in value.split(",")]
     codings = [name for name in names if name not in ("", "identity")]
     if not codings:
         return "identity"

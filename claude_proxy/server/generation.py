@@ -265,8 +265,9 @@ class Generation:
 
     def _account(self) -> Usage | None:
         """Put what all choices have cost into the record; None where upstream has not said it for each of them."""
-        known = [choice.usage for choice in self._choices if choice.usage is not None]
-        usage = summed(known) if len(known) == len(self._choices) else None
+        usages = [choice.usage for choice in self._choices]
+        known = [usage for usage in usages if usage is not None]
+        usage = summed(known) if len(known) == len(usages) else None
         self._exchange.usage = usage
         return usage
 

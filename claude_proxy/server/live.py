@@ -83,7 +83,8 @@ class LiveFeed:
             return
         self._count += 1
         self._rows.append(_row(self._count, exchange))
-        self.wake()
+        if self._viewers:
+            self.wake()
 
     def wake(self) -> None:
         """Make each viewer look."""

@@ -83,6 +83,8 @@ class ReplyReader:
     @property
     def usage(self) -> Usage | None:
         """The counters of all messages of the reply so far; None where upstream has told none."""
+        if not self._paused_usages:
+            return self.message.usage
         known = [*self._paused_usages, self.message.usage]
         return anthropic.summed([usage for usage in known if usage is not None])
 
