@@ -8,6 +8,8 @@ from scripts.benchmark.load import Answer
 
 Dialect = Literal["openai", "anthropic"]
 
+_QUESTION = "Why is the sky blue?"
+
 _SCHEMA = {
     "type": "object",
     "properties": {"path": {"type": "string", "description": "where to"}, "content": {"type": "string"}},
@@ -20,10 +22,18 @@ class Wrong(Exception):
 
 
 def request(dialect: Dialect, port: int, *, stream: bool, kind: str = "text", big: bool = False) -> bytes:
-    """A whole HTTP request; `big` is about 1 MB: 400 messages with tool calls and results, 20 tools."""
-    path = "/v1/messages" if dialect == "anthropic" else "/openai/v1/chat/completions"
-    body: dict[str, object] = {"model": script.MODEL, "max_tokens": 4096, "stream": stream}
-    body["messages"] = _conversation(dialect) if big else [{"role": "user", "content": "Why is the sky blue?"}]
+    """A whole HTTP request; `big` is about 1 MB: 400 messages with tool calls and results, 20 tools.
+
+    The kind `responses` asks the Responses API, and upstream for text.
+    """
+    body: dict[str, object] = {"model": script.MODEL, "stream": stream}
+    if kind == "responses" and dialect == "openai":
+        path = "/openai/v1/responses"
+        body |= {"input": _QUESTION, "max_output_tokens": 4096, "store": False}
+    else:
+        path = "/v1/messages" if dialect == "anthropic" else "/openai/v1/chat/completions"
+        body["max_tokens"] = 4096
+        body["messages"] = _conversation(dialect) if big else [{"role": "user", "content": _QUESTION}]
     if big or kind == "tool":
         body["tools"] = [_tool(dialect, index) for index in range(20 if big else 1)]
     data = json.dumps(body).encode()
@@ -70,6 +80,8 @@ def verify(answer: Answer, dialect: Dialect, *, stream: bool, kind: str, count: 
         raise Wrong(f"status {answer.status}: {answer.body[:300]!r}")
     if not stream:
         got = _whole(json.loads(answer.body), dialect)
+    elif dialect == "openai" and kind == "responses":
+        got = _responses_stream(answer.body)
     elif dialect == "openai":
         got = _openai_stream(answer.body, kind)
     else:
@@ -77,7 +89,7 @@ def verify(answer: Answer, dialect: Dialect, *, stream: bool, kind: str, count: 
     if kind == "timed":
         if len(answer.delays) != count or got.count("@") != count:
             raise Wrong(f"{len(answer.delays)} timed tokens, {got.count('@')} in the text; {count} were sent")
-    elif got != "".join(script.tokens(kind, count)):
+    elif got != "".join(script.tokens("text" if kind == "responses" else kind, count)):
         raise Wrong(f"the answer of {count} tokens reads {got[:100]!r}… ({len(got)} characters)")
 
 
@@ -107,6 +119,14 @@ def _openai_stream(body: bytes, kind: str) -> str:
     if reasons != ["tool_calls" if kind == "tool" else "stop"]:
         raise Wrong(f"finish reasons {reasons}")
     return "".join(pieces)
+
+
+def _responses_stream(body: bytes) -> str:
+    *frames, rest = body.split(b"\n\n")
+    events = [json.loads(frame.partition(b"\ndata: ")[2]) for frame in frames]
+    if rest or events[-1]["type"] != "response.completed":
+        raise Wrong(f"the stream ends with {body[-200:]!r}")
+    return "".join(event["delta"] for event in events if event["type"] == "response.output_text.delta")
 
 
 def _anthropic_stream(body: bytes, kind: str) -> str:

@@ -70,6 +70,11 @@ async def text(run: Run) -> Figures:
     return await _streamed(run, "text", "text")
 
 
+async def responses(run: Run) -> Figures:
+    """As `text`, through the Responses API. Deltas that come in one read are one event there."""
+    return await _streamed(run, "text", "responses")
+
+
 async def coalesced(run: Run) -> Figures:
     return await _streamed(run, "coalesced", "text")
 
@@ -163,6 +168,7 @@ async def held(run: Run) -> Figures:
 SCENARIOS: dict[str, Callable[[Run], Awaitable[Figures]]] = {
     "held": held,
     "text": text,
+    "responses": responses,
     "coalesced": coalesced,
     "tool": tool,
     "thinking": thinking,

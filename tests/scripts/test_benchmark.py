@@ -100,14 +100,25 @@ def test_a_bound_holds_in_its_own_direction():
 
 def test_a_quick_run_measures_both_and_writes_every_value(tmp_path: Path):
     file = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "scripts.benchmark", "--quick", "--json", str(file), "text", "paced", "single"]
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.benchmark",
+        "--quick",
+        "--json",
+        str(file),
+        "text",
+        "responses",
+        "paced",
+        "single",
+    ]
     done = subprocess.run(
         command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "| streamed text, CPU per event |" in done.stdout
     measured = json.loads(file.read_text())["measured"]
-    assert measured.keys() == {"text", "paced", "single"}
+    assert measured.keys() == {"text", "responses", "paced", "single"}
     assert all(measured[scenario].keys() == {"pass", "daemon"} for scenario in measured)
 
 
