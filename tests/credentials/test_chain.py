@@ -354,10 +354,11 @@ class TestRunningOut:
         assert source.renewals == 1
 
     async def test_a_renewal_that_hangs_delays_nothing_while_the_credential_is_good(self):
-        source, release = Given().holds("good", NOW + 200), threading.Event()
+        source, begun, release = Given().holds("good", NOW + 200), threading.Event(), threading.Event()
 
         def renew(_):
             source.renewals += 1
+            begun.set()
             release.wait(30)
 
         source.renew = renew  # type: ignore[method-assign]
@@ -365,6 +366,7 @@ class TestRunningOut:
         for _ in range(5):
             assert await asyncio.wait_for(text(chain), 10) == "good"
             assert chain.known() is await chain.credential()
+        assert await asyncio.to_thread(begun.wait, 10)
         assert source.renewals == 1
         release.set()
 

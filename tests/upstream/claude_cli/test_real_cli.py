@@ -235,13 +235,14 @@ async def test_long_prompts_go_as_they_are(opened: Open) -> None:
         assert [spoken(body) for body in daemon.bodies] == [[("user", [text])]]
 
 
-async def test_ends_that_the_cli_would_go_on_after_are_asked_for_once(opened: Open) -> None:
+async def test_ends_that_the_cli_would_go_on_after_are_not_gone_on_with(opened: Open) -> None:
+    """The process is ended at the stop reason. By then the CLI may have begun another request, which ends with it."""
     scripts = ("stop max_tokens", "refusal no", "stop model_context_window_exceeded", "empty")
     async with opened() as (daemon, client):
         for script in scripts:
             await client.chat.completions.create(**said(f"/simulate text hello\n/simulate {script}"))
         await asyncio.sleep(0.3)  # the time that another request would need
-        assert len(daemon.messages) == len(scripts)
+        assert len(scripts) <= len(daemon.messages) <= len(scripts) + 1
 
 
 ERRORS = (
